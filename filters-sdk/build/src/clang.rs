@@ -1,0 +1,1 @@
+//! Compiles a C filter to a core module.

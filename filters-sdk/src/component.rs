@@ -1,0 +1,107 @@
+//! A [`Filter`] as the contract's exports.
+
+use crate::bindings::handler::Guest;
+use crate::bindings::types;
+use crate::instance::Instance;
+use crate::{Configuration, Failure, Filter, Halt, Headers, RequestHead, ResponseHead, Result};
+use core::marker::PhantomData;
+use std::thread::LocalKey;
+
+/// A filter type with the static its instance lives in. Implemented by `#[filter]`.
+#[doc(hidden)]
+pub trait Hosted: Filter {
+    const INSTANCE: &'static LocalKey<Instance<Self>>;
+}
+
+#[doc(hidden)]
+pub struct Component<F>(PhantomData<F>);
+
+impl<F: Hosted> Guest for Component<F> {
+    fn configure(config: String) -> Result<types::Configured, String> {
+        let config = F::Config::parse(&config)?;
+        F::validate(&config)?;
+        let mut plan = F::DECLARED.plan();
+        F::plan(&config, &mut plan);
+        Ok(types::Configured { plan: plan.into(), prepared: config.encode()? })
+    }
+
+    fn health() -> Result<(), String> {
+        let config = F::INSTANCE.with(Instance::config).map_err(text)?;
+        F::health(config)
+    }
+
+    fn start(prepared: Vec<u8>) {
+        // What cannot be decoded shows on the first hook, where the contract has room for an error.
+        let _ = F::INSTANCE.with(|instance| instance.start(&prepared).map(drop));
+        drop(prepared);
+        #[cfg(all(feature = "arena", target_arch = "wasm32"))]
+        crate::arena::keep();
+    }
+
+    fn on_request(exchange: u64, head: types::RequestHead, end: bool) -> Result<types::RequestDecision, types::Error> {
+        F::INSTANCE.with(|instance| {
+            let mut state = F::new(instance.config()?);
+            let decision = state.on_request(&RequestHead::from_wit(head, end));
+            if F::DECLARED.keeps_state() {
+                instance.open(exchange, state);
+            }
+            match decision {
+                Ok(edits) => Ok(types::RequestDecision::Pass(edits.0)),
+                Err(Halt::Reply(reply)) => Ok(types::RequestDecision::Reply(reply.0)),
+                Err(Halt::Failure(failure)) => Err(failure.into()),
+            }
+        })
+    }
+
+    fn on_request_chunk(exchange: u64, chunk: Vec<u8>, end: bool) -> Result<types::ChunkDecision, types::Error> {
+        Ok(hook(exchange, |filter: &mut F| filter.on_request_chunk(&chunk, end))??.into())
+    }
+
+    fn on_request_whole(exchange: u64, body: Vec<u8>) -> Result<types::Whole, types::Error> {
+        Ok(hook(exchange, |filter: &mut F| filter.on_request_body(body))??.0)
+    }
+
+    fn on_response(
+        exchange: u64,
+        head: types::ResponseHead,
+        end: bool,
+    ) -> Result<types::ResponseDecision, types::Error> {
+        match hook(exchange, |filter: &mut F| filter.on_response(&ResponseHead::from_wit(head, end)))? {
+            Ok(edits) => Ok(types::ResponseDecision::Pass(edits.0)),
+            Err(Halt::Reply(reply)) => Ok(types::ResponseDecision::Replace(reply.0)),
+            Err(Halt::Failure(failure)) => Err(failure.into()),
+        }
+    }
+
+    fn on_response_chunk(exchange: u64, chunk: Vec<u8>, end: bool) -> Result<types::ChunkDecision, types::Error> {
+        Ok(hook(exchange, |filter: &mut F| filter.on_response_chunk(&chunk, end))??.into())
+    }
+
+    fn on_response_whole(exchange: u64, body: Vec<u8>) -> Result<types::Whole, types::Error> {
+        Ok(hook(exchange, |filter: &mut F| filter.on_response_body(body))??.0)
+    }
+
+    fn on_trailers(exchange: u64, trailers: Vec<types::Header>) {
+        let trailers = Headers(trailers);
+        // An exchange that is not open has nobody to tell.
+        let _ = hook(exchange, |filter: &mut F| filter.on_trailers(&trailers));
+    }
+
+    fn on_finished(exchange: u64, outcome: types::Finished) {
+        let _ = hook(exchange, |filter: &mut F| filter.on_finished(&outcome));
+    }
+
+    fn close(exchange: u64) {
+        F::INSTANCE.with(|instance| instance.close(exchange));
+    }
+}
+
+fn hook<F: Hosted, T>(exchange: u64, hook: impl FnOnce(&mut F) -> T) -> Result<T, Failure> {
+    F::INSTANCE.with(|instance| instance.with(exchange, hook))
+}
+
+fn text(failure: Failure) -> String {
+    match failure {
+        Failure::Reject(text) | Failure::Fault(text) => text,
+    }
+}
