@@ -1,0 +1,92 @@
+//! What one instance may use: the smallest of what binding and node allow.
+
+use crate::settings::RuntimeSettings;
+use switchyard_contract::snapshot::FilterLimits;
+use wasmtime::ResourceLimiter;
+
+/// Limits of a binding, resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) deadline_ms: u32,
+    pub(crate) configure_deadline_ms: u32,
+    pub(crate) memory_bytes_max: u64,
+    pub(crate) host_calls_max: u32,
+    pub(crate) log_lines_max: u32,
+}
+
+impl Limits {
+    pub(crate) fn resolve(node: &RuntimeSettings, binding: &FilterLimits) -> Self {
+        fn least<T: Ord + Copy>(node: T, binding: Option<T>) -> T {
+            binding.map_or(node, |asked| asked.min(node))
+        }
+        Self {
+            deadline_ms: least(node.deadline_ms, binding.deadline_ms),
+            configure_deadline_ms: node.configure_deadline_ms,
+            memory_bytes_max: least(node.memory_bytes_max, binding.memory_bytes_max),
+            host_calls_max: least(node.host_calls_max, binding.host_calls_max),
+            log_lines_max: least(node.log_lines_max, binding.log_lines_max),
+        }
+    }
+}
+
+/// Counts memories and tables of an instance together: wasmtime's own limiter counts each memory.
+#[derive(Debug)]
+pub(crate) struct MemoryMeter {
+    pub(crate) used_bytes: u64,
+    pub(crate) max_bytes: u64,
+    /// Growth was refused: a trap that follows is called by its cause.
+    pub(crate) refused: bool,
+}
+
+impl MemoryMeter {
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        Self { used_bytes: 0, max_bytes, refused: false }
+    }
+
+    fn grow(&mut self, by_bytes: u64) -> bool {
+        let wanted = self.used_bytes.saturating_add(by_bytes);
+        if wanted > self.max_bytes {
+            self.refused = true;
+            return false;
+        }
+        self.used_bytes = wanted;
+        true
+    }
+}
+
+impl ResourceLimiter for MemoryMeter {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        Ok(self.grow(desired.saturating_sub(current) as u64))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let elements = desired.saturating_sub(current) as u64;
+        Ok(self.grow(elements.saturating_mul(size_of::<usize>() as u64)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_and_tables_are_counted_together() {
+        let mut meter = MemoryMeter::new(200_000);
+        assert!(meter.memory_growing(0, 65_536, None).is_ok_and(|grown| grown));
+        assert!(meter.memory_growing(0, 131_072, None).is_ok_and(|grown| grown));
+        assert!(!meter.refused);
+        assert!(meter.table_growing(0, 1_000, None).is_ok_and(|grown| !grown));
+        assert!(meter.refused);
+        assert_eq!(meter.used_bytes, 196_608);
+    }
+
+    #[test]
+    fn a_binding_can_only_ask_for_less() {
+        let node = RuntimeSettings::new("unused".into(), vec![]);
+        let asked = FilterLimits { deadline_ms: Some(900), memory_bytes_max: Some(65_536), ..FilterLimits::default() };
+        let limits = Limits::resolve(&node, &asked);
+        assert_eq!(limits.deadline_ms, node.deadline_ms);
+        assert_eq!(limits.memory_bytes_max, 65_536);
+        assert_eq!(limits.host_calls_max, node.host_calls_max);
+    }
+}
