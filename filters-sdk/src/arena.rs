@@ -13,24 +13,22 @@ use dlmalloc::Dlmalloc;
 const ARENA_BYTES: usize = 48 << 10;
 
 #[global_allocator]
-static ARENA: Arena = Arena(UnsafeCell::new(State {
-    bytes: Bytes([0; ARENA_BYTES]),
-    floor: 0,
-    offset: 0,
-    live: 0,
-    overflow: Dlmalloc::new(),
-}));
+static ARENA: Arena = Arena(UnsafeCell::new(State { floor: 0, offset: 0, live: 0, overflow: Dlmalloc::new() }));
+
+/// Apart from the state, so that all of it is zero: it takes no room in the component's data.
+static BLOCKS: Blocks = Blocks(UnsafeCell::new([0; ARENA_BYTES]));
 
 struct Arena(UnsafeCell<State>);
 
+#[repr(align(16))]
+struct Blocks(UnsafeCell<[u8; ARENA_BYTES]>);
+
 // SAFETY: a component instance runs on one thread; no method below calls out while it holds the state.
 unsafe impl Sync for Arena {}
-
-#[repr(align(16))]
-struct Bytes([u8; ARENA_BYTES]);
+// SAFETY: as above; only the addresses of the blocks are handed out.
+unsafe impl Sync for Blocks {}
 
 struct State {
-    bytes: Bytes,
     /// Blocks below are kept for the life of the instance.
     floor: usize,
     /// Where the next block goes.
@@ -42,7 +40,7 @@ struct State {
 
 impl State {
     fn base(&self) -> usize {
-        self.bytes.0.as_ptr().addr()
+        BLOCKS.0.get().addr()
     }
 
     /// The offset of a block, if it is one of the arena's.
@@ -59,7 +57,7 @@ impl State {
         let end = start.checked_add(layout.size()).filter(|end| *end <= ARENA_BYTES)?;
         self.offset = end;
         self.live += 1;
-        Some(self.bytes.0.as_mut_ptr().wrapping_add(start))
+        Some(BLOCKS.0.get().cast::<u8>().wrapping_add(start))
     }
 
     fn release(&mut self, offset: usize, size: usize) {

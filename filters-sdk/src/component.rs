@@ -3,7 +3,7 @@
 use crate::bindings::handler::Guest;
 use crate::bindings::types;
 use crate::instance::Instance;
-use crate::{Configuration, Failure, Filter, Halt, Headers, RequestHead, ResponseHead, Result};
+use crate::{Configuration, Failure, Filter, Halt, Headers, RequestHead, ResponseEdits, ResponseHead, Result, Whole};
 use core::marker::PhantomData;
 use std::thread::LocalKey;
 
@@ -16,6 +16,7 @@ pub trait Hosted: Filter {
 #[doc(hidden)]
 pub struct Component<F>(PhantomData<F>);
 
+// Hooks the filter does not have answer without a look: the compiler leaves them out.
 impl<F: Hosted> Guest for Component<F> {
     fn configure(config: String) -> Result<types::Configured, String> {
         let config = F::Config::parse(&config)?;
@@ -54,10 +55,16 @@ impl<F: Hosted> Guest for Component<F> {
     }
 
     fn on_request_chunk(exchange: u64, chunk: Vec<u8>, end: bool) -> Result<types::ChunkDecision, types::Error> {
+        if !F::DECLARED.request_body {
+            return Ok(types::ChunkDecision::Keep);
+        }
         Ok(hook(exchange, |filter: &mut F| filter.on_request_chunk(&chunk, end))??.into())
     }
 
     fn on_request_whole(exchange: u64, body: Vec<u8>) -> Result<types::Whole, types::Error> {
+        if !F::DECLARED.request_body {
+            return Ok(Whole::keep().0);
+        }
         Ok(hook(exchange, |filter: &mut F| filter.on_request_body(body))??.0)
     }
 
@@ -66,6 +73,9 @@ impl<F: Hosted> Guest for Component<F> {
         head: types::ResponseHead,
         end: bool,
     ) -> Result<types::ResponseDecision, types::Error> {
+        if !F::DECLARED.response {
+            return Ok(types::ResponseDecision::Pass(ResponseEdits::new().0));
+        }
         match hook(exchange, |filter: &mut F| filter.on_response(&ResponseHead::from_wit(head, end)))? {
             Ok(edits) => Ok(types::ResponseDecision::Pass(edits.0)),
             Err(Halt::Reply(reply)) => Ok(types::ResponseDecision::Replace(reply.0)),
@@ -74,21 +84,32 @@ impl<F: Hosted> Guest for Component<F> {
     }
 
     fn on_response_chunk(exchange: u64, chunk: Vec<u8>, end: bool) -> Result<types::ChunkDecision, types::Error> {
+        if !F::DECLARED.response_body {
+            return Ok(types::ChunkDecision::Keep);
+        }
         Ok(hook(exchange, |filter: &mut F| filter.on_response_chunk(&chunk, end))??.into())
     }
 
     fn on_response_whole(exchange: u64, body: Vec<u8>) -> Result<types::Whole, types::Error> {
+        if !F::DECLARED.response_body {
+            return Ok(Whole::keep().0);
+        }
         Ok(hook(exchange, |filter: &mut F| filter.on_response_body(body))??.0)
     }
 
     fn on_trailers(exchange: u64, trailers: Vec<types::Header>) {
+        if !F::DECLARED.trailers {
+            return;
+        }
         let trailers = Headers(trailers);
         // An exchange that is not open has nobody to tell.
         let _ = hook(exchange, |filter: &mut F| filter.on_trailers(&trailers));
     }
 
     fn on_finished(exchange: u64, outcome: types::Finished) {
-        let _ = hook(exchange, |filter: &mut F| filter.on_finished(&outcome));
+        if F::DECLARED.finished {
+            let _ = hook(exchange, |filter: &mut F| filter.on_finished(&outcome));
+        }
     }
 
     fn close(exchange: u64) {

@@ -86,8 +86,11 @@ pub enum HeaderNames {
 impl HeaderNames {
     /// Asks for one more.
     pub fn add(&mut self, name: impl Into<String>) {
-        if let Self::Named(names) = self {
-            names.push(crate::edits::lower_case(name));
+        let name = crate::edits::lower_case(name);
+        if let Self::Named(names) = self
+            && !names.contains(&name)
+        {
+            names.push(name);
         }
     }
 }
@@ -97,11 +100,7 @@ impl From<HeaderNames> for Wanted {
         match names {
             HeaderNames::All => Self::All,
             HeaderNames::Named(names) if names.is_empty() => Self::Nothing,
-            HeaderNames::Named(mut names) => {
-                names.sort_unstable();
-                names.dedup();
-                Self::Named(names)
-            }
+            HeaderNames::Named(names) => Self::Named(names),
         }
     }
 }
@@ -127,7 +126,8 @@ impl From<Plan> for types::Plan {
     }
 }
 
-/// What the attribute and the implemented methods ask for. `None` for headers: all.
+/// What the attribute and the implemented methods ask for. `None` for headers: all; names are lower
+/// case and there once.
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Declared {
@@ -150,7 +150,7 @@ impl Declared {
     pub(crate) fn plan(&self) -> Plan {
         let names = |names: Option<&[&str]>| match names {
             None => HeaderNames::All,
-            Some(names) => HeaderNames::Named(names.iter().map(|name| crate::edits::lower_case(*name)).collect()),
+            Some(names) => HeaderNames::Named(names.iter().map(|name| (*name).to_owned()).collect()),
         };
         let phases = [
             (self.request_body, Phase::RequestBody),

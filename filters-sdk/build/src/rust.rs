@@ -14,7 +14,7 @@ const VERSION_VARIABLE: &str = "SWITCHYARD_FILTER_VERSION";
 /// Profile of every filter, whatever its own manifest says: no unwinding in wasm, and traps that
 /// name file and line.
 const PROFILE: &[(&str, &str)] = &[
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
     ("CARGO_PROFILE_RELEASE_LTO", "true"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
     ("CARGO_PROFILE_RELEASE_PANIC", "abort"),

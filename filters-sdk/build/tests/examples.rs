@@ -1,18 +1,77 @@
 //! The examples build into components that are what they say.
 
-use switchyard_filter_build::{example, inspect};
+use std::path::PathBuf;
+use switchyard_filter_build::{BuildError, example, example_version, examples_dir, inspect};
 
-#[test]
-fn bench_imports_nothing() {
-    let component = example("bench").expect("bench builds");
-    let inspection = inspect(&component).expect("bench is a filter");
-    println!("{inspection}");
-    assert_eq!(inspection.manifest.name.as_str(), "bench");
+/// Every Rust example: folders with a `Cargo.toml`.
+fn rust_examples() -> Vec<String> {
+    let folders = std::fs::read_dir(examples_dir()).expect("examples are here");
+    let folders = folders.map(|entry| entry.expect("readable").path()).filter(|path| path.join("Cargo.toml").is_file());
+    let mut names: Vec<String> =
+        folders.map(|path| path.file_name().expect("named").to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
 
 #[test]
-fn headers_builds() {
-    let component = example("headers").expect("headers builds");
-    let inspection = inspect(&component).expect("headers is a filter");
-    println!("{inspection}");
+fn every_example_builds_and_is_laid_out_for_fresh_instances() {
+    let names = rust_examples();
+    assert!(names.len() >= 7, "{names:?}");
+    for name in names {
+        let component = example(&name).expect("it builds");
+        let inspection = inspect(&component).expect("it is a filter");
+        println!("{inspection}");
+        assert_eq!(inspection.manifest.name.as_str(), name);
+        assert_eq!(inspection.warnings, [""; 0], "{name}");
+        assert_eq!(inspection.layout.stack_bytes, Some(16 << 10), "{name}");
+        assert!(inspection.layout.memory_pages <= 2, "{name}: {} pages", inspection.layout.memory_pages);
+    }
+}
+
+#[test]
+fn imports_are_what_is_used() {
+    let imports = |name| inspect(&example(name).expect("it builds")).expect("it is a filter").imports;
+    assert_eq!(imports("bench"), ["switchyard:filter/types@0.1.0"]);
+    let request_id = imports("request-id");
+    assert!(request_id.iter().any(|import| import.contains("/clock@")), "{request_id:?}");
+    assert!(!request_id.iter().any(|import| import.contains("/log@")), "{request_id:?}");
+}
+
+#[test]
+fn a_build_as_another_version_says_so_everywhere() {
+    let version = "1.1.0-rc.1".parse().expect("a version");
+    let (as_written, other) =
+        (example("headers").expect("builds"), example_version("headers", &version).expect("builds"));
+    let (as_written, inspection) = (inspect(&as_written).expect("a filter"), inspect(&other).expect("a filter"));
+    assert_eq!(as_written.manifest.version.as_str(), "1.0.0");
+    assert_eq!(inspection.manifest.version, version);
+    assert_ne!(as_written.digest, inspection.digest);
+    let in_code = other.windows(10).filter(|window| window == b"1.1.0-rc.1").count();
+    assert!(in_code >= 2, "once in the manifest, once in the code: {in_code}");
+}
+
+#[test]
+fn the_same_source_gives_the_same_bytes() {
+    assert_eq!(example("bench").expect("builds"), example("bench").expect("builds"));
+}
+
+#[test]
+fn what_is_no_filter_is_refused_with_reasons() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let build = || switchyard_filter_build::Build::new(folder.path()).run().expect_err("refused");
+    assert!(matches!(build(), BuildError::File { .. }));
+    let manifest: PathBuf = folder.path().join("filter.toml");
+    std::fs::write(&manifest, "name = 1").expect("written");
+    let error = build().to_string();
+    assert!(error.contains("filter.toml") && error.contains("version: missing"), "{error}");
+    std::fs::copy(examples_dir().join("bench/filter.toml"), &manifest).expect("copied");
+    assert!(matches!(build(), BuildError::NotAFilter { .. }));
+    std::fs::write(folder.path().join("Cargo.toml"), "[package]\nname = \"x\"\n").expect("written");
+    std::fs::create_dir(folder.path().join("src")).expect("made");
+    std::fs::write(folder.path().join("src/lib.rs"), "fn f() -> u8 { \"\" }").expect("written");
+    let error = build().to_string();
+    assert!(error.contains("mismatched types"), "{error}");
+    std::fs::write(folder.path().join("src/lib.rs"), "").expect("written");
+    let error = build().to_string();
+    assert!(error.contains("handler@0.1.0 is not exported"), "{error}");
 }

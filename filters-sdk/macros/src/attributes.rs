@@ -54,7 +54,10 @@ fn headers(input: ParseStream<'_>) -> syn::Result<Headers> {
         };
     }
     let names = Punctuated::<LitStr, Token![,]>::parse_terminated(&content)?;
-    names.iter().map(header_name).collect::<syn::Result<_>>().map(Headers::Named)
+    let mut names = names.iter().map(header_name).collect::<syn::Result<Vec<_>>>()?;
+    names.sort_unstable();
+    names.dedup();
+    Ok(Headers::Named(names))
 }
 
 fn header_name(name: &LitStr) -> syn::Result<String> {

@@ -40,6 +40,10 @@ pub(crate) fn expand(wanted: &Wanted, mut block: ItemImpl) -> syn::Result<TokenS
                 const INSTANCE: &'static ::std::thread::LocalKey<::switchyard_filter::macro_support::Instance<Self>> =
                     &INSTANCE;
             }
+            // Elsewhere, as in an author's unit tests, nothing is exported; this alone uses the type.
+            #[cfg(not(target_arch = "wasm32"))]
+            const _: fn(&'static <#filter as ::switchyard_filter::Filter>::Config) -> #filter =
+                <#filter as ::switchyard_filter::Filter>::new;
             #[cfg(target_arch = "wasm32")]
             type Component = ::switchyard_filter::macro_support::Component<#filter>;
             #[cfg(target_arch = "wasm32")]
