@@ -1,0 +1,358 @@
+//! The node's own loop: follows the feed, prepares what changed, swaps, acknowledges.
+//!
+//! Tenants are prepared side by side and swapped in as they become ready, so a module that takes a
+//! minute to compile holds up neither another tenant nor the next generation. A generation is
+//! acknowledged when every tenant of it serves its new form or was refused with a reason.
+
+use super::last_good;
+use super::prepare::{Arm, ArmKey, Known, Preparer, Unprepared, arms_of};
+use super::receipt::Retired;
+use super::report::Status;
+use crate::tenant::{Map, TenantRoute};
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use switchyard_contract::feed::FeedError;
+use switchyard_contract::report::{Acknowledgement, Refusal};
+use switchyard_contract::snapshot::{Snapshot, TenantEntry};
+use switchyard_contract::{Generation, TenantId};
+use tokio::sync::watch;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Between two swaps while many tenants become ready one by one.
+const SWAP_PAUSE: Duration = Duration::from_millis(20);
+/// How often old versions are looked at while some drain.
+const DRAIN_POLL: Duration = Duration::from_millis(10);
+/// After the feed failed; doubled up to `FEED_PAUSE_MAX`.
+const FEED_PAUSE: Duration = Duration::from_millis(100);
+const FEED_PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Before a tenant is tried again whose artifact could not be fetched.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+
+type Job = (Arc<TenantEntry>, Result<Arc<TenantRoute>, Unprepared>);
+
+/// Everything the loop owns.
+pub struct Node {
+    status: Arc<Status>,
+    preparer: Arc<Preparer>,
+    desired: Arc<Snapshot>,
+    entries: HashMap<TenantId, Arc<TenantEntry>>,
+    routes: HashMap<TenantId, Arc<TenantRoute>>,
+    /// What was replaced last, for a rollback without work.
+    kept: HashMap<TenantId, Arc<TenantRoute>>,
+    jobs: JoinSet<Job>,
+    running: HashMap<TenantId, (Arc<TenantEntry>, AbortHandle)>,
+    retired: Vec<(Retired, SystemTime)>,
+    retry_at: Option<Instant>,
+    acknowledged: Generation,
+    last_swap: Instant,
+}
+
+impl Node {
+    pub fn new(status: Arc<Status>, preparer: Arc<Preparer>) -> Self {
+        Self {
+            status,
+            preparer,
+            desired: Arc::default(),
+            entries: HashMap::new(),
+            routes: HashMap::new(),
+            kept: HashMap::new(),
+            jobs: JoinSet::new(),
+            running: HashMap::new(),
+            retired: Vec::new(),
+            retry_at: None,
+            acknowledged: Generation(0),
+            last_swap: Instant::now(),
+        }
+    }
+
+    /// Runs until told to stop. `last_good`: what to serve before the control plane is heard.
+    pub async fn run(mut self, last_good: Option<Snapshot>, mut stop: watch::Receiver<bool>) {
+        if let Some(snapshot) = last_good {
+            self.begin(Arc::new(snapshot));
+            self.settle().await;
+        }
+        let feed = self.preparer.feed.clone();
+        let (snapshots, mut incoming) = tokio::sync::mpsc::channel(1);
+        let after = if self.refused().is_empty() { self.acknowledged } else { Generation(0) };
+        let follower = tokio::spawn(async move {
+            let (mut after, mut pause) = (after, FEED_PAUSE);
+            loop {
+                match feed.next(after).await {
+                    Ok(snapshot) => {
+                        (after, pause) = (snapshot.generation.max(after), FEED_PAUSE);
+                        if snapshots.send(snapshot).await.is_err() {
+                            return;
+                        }
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "no snapshot from the control plane");
+                        sleep(pause).await;
+                        pause = (pause * 2).min(FEED_PAUSE_MAX);
+                    }
+                }
+            }
+        });
+        let mut report_at = Instant::now();
+        let report_every = Duration::from_millis(self.status.shared.settings.report_interval_ms.max(10));
+        loop {
+            let drain_at = if self.retired.is_empty() { report_at } else { Instant::now() + DRAIN_POLL };
+            let wake_at = self.retry_at.into_iter().fold(report_at.min(drain_at), Instant::min);
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => break,
+                Some(snapshot) = incoming.recv() => self.begin(snapshot),
+                Some(job) = self.jobs.join_next() => self.finished(job.ok()),
+                () = sleep_until(wake_at) => {}
+            }
+            self.settle().await;
+            self.see_off();
+            if self.retry_at.is_some_and(|at| Instant::now() >= at) {
+                self.retry();
+            }
+            if Instant::now() >= report_at {
+                self.report().await;
+                report_at = Instant::now() + report_every;
+            }
+        }
+        follower.abort();
+        self.report().await;
+    }
+
+    /// Takes a snapshot as what should be. Tenants that did not change need no work.
+    fn begin(&mut self, snapshot: Arc<Snapshot>) {
+        let again = !self.refused().is_empty() && snapshot.generation == self.desired.generation;
+        if snapshot.generation <= self.desired.generation && !again {
+            tracing::warn!(given = %snapshot.generation, have = %self.desired.generation, "an older snapshot is refused");
+            return;
+        }
+        self.entries = snapshot.tenants.iter().map(|entry| (entry.id.clone(), entry.clone())).collect();
+        self.desired = snapshot;
+        self.acknowledged = self.acknowledged.min(Generation(self.desired.generation.0.saturating_sub(1)));
+        let entries = &self.entries;
+        self.running.retain(|tenant, (entry, job)| {
+            let wanted = entries.get(tenant) == Some(entry);
+            if !wanted {
+                job.abort();
+            }
+            wanted
+        });
+        self.changing().refused.retain(|tenant, _| entries.contains_key(tenant));
+        for entry in self.desired.clone().tenants.iter() {
+            if self.routes.get(&entry.id).is_some_and(|route| route.entry == *entry) {
+                self.changing().refused.remove(&entry.id);
+            } else if !self.running.contains_key(&entry.id) {
+                self.start(entry.clone());
+            }
+        }
+    }
+
+    fn start(&mut self, entry: Arc<TenantEntry>) {
+        let previous = self.routes.get(&entry.id).cloned();
+        let mut arms: HashMap<ArmKey, _> = HashMap::new();
+        for route in [self.kept.get(&entry.id), previous.as_ref()].into_iter().flatten() {
+            arms.extend(arms_of(route).map(|(key, arm)| (key, arm.clone())));
+        }
+        let (preparer, prepared) = (self.preparer.clone(), entry.clone());
+        let job = self.jobs.spawn(async move {
+            let result = preparer.tenant(prepared.clone(), Known { previous, arms }).await;
+            (prepared, result)
+        });
+        self.running.insert(entry.id.clone(), (entry, job));
+    }
+
+    /// A tenant is ready, or is not going to be. `None`: the job was called off.
+    fn finished(&mut self, job: Option<Job>) {
+        let Some((entry, result)) = job else { return };
+        if self.entries.get(&entry.id) != Some(&entry) {
+            return;
+        }
+        self.running.remove(&entry.id);
+        match result {
+            Ok(route) => {
+                self.changing().refused.remove(&entry.id);
+                if let Some(old) = self.routes.insert(entry.id.clone(), route) {
+                    self.replaced(old);
+                }
+            }
+            Err(error) => self.refuse(&entry, &error),
+        }
+    }
+
+    fn refuse(&mut self, entry: &TenantEntry, error: &Unprepared) {
+        let generation = self.desired.generation;
+        tracing::warn!(tenantId = %entry.id, %generation, %error, "tenant refused; it keeps its previous form");
+        let refusal =
+            Refusal { tenant: entry.id.clone(), generation, plugin: error.plugin(), reason: error.to_string() };
+        self.changing().refused.insert(entry.id.clone(), refusal);
+        if error.is_passing() {
+            self.retry_at = Some(Instant::now() + RETRY_PAUSE);
+        }
+    }
+
+    /// Tries the refused tenants again.
+    fn retry(&mut self) {
+        self.retry_at = None;
+        let refused: Vec<TenantId> = self.changing().refused.keys().cloned().collect();
+        for tenant in refused {
+            if let (Some(entry), false) = (self.entries.get(&tenant).cloned(), self.running.contains_key(&tenant)) {
+                self.start(entry);
+            }
+        }
+    }
+
+    /// Keeps the replaced form for a rollback and lets the one before it go.
+    fn replaced(&mut self, old: Arc<TenantRoute>) {
+        let before = match self.status.shared.settings.keep_previous {
+            true => self.kept.insert(old.entry.id.clone(), old.clone()),
+            false => None,
+        };
+        let serving: Vec<ArmKey> = self
+            .routes
+            .get(&old.entry.id)
+            .map(|route| arms_of(route).map(|(key, _)| key).collect())
+            .unwrap_or_default();
+        for route in before.iter().chain([&old]) {
+            for (key, arm) in arms_of(route) {
+                let known = self.retired.iter().any(|(retired, _)| Arc::ptr_eq(retired.arm(), arm));
+                if !serving.contains(&key) && !known {
+                    self.retired.push((Retired::new(arm.clone(), self.desired.generation), SystemTime::now()));
+                }
+            }
+        }
+    }
+
+    /// Swaps what is ready and, when nothing of the generation is missing, acknowledges it.
+    async fn settle(&mut self) {
+        loop {
+            while let Some(job) = self.jobs.try_join_next() {
+                self.finished(job.ok());
+            }
+            if self.jobs.is_empty() || self.last_swap.elapsed() >= SWAP_PAUSE {
+                break;
+            }
+            sleep_until(self.last_swap + SWAP_PAUSE).await;
+        }
+        let complete = self.running.is_empty();
+        self.swap(complete);
+        if complete && self.acknowledged < self.desired.generation {
+            self.acknowledge().await;
+        }
+    }
+
+    /// One pointer. The old map is dropped here, not by a worker.
+    fn swap(&mut self, complete: bool) {
+        let gone: Vec<TenantId> =
+            self.routes.keys().filter(|tenant| !self.entries.contains_key(*tenant)).cloned().collect();
+        for tenant in gone {
+            self.kept.remove(&tenant);
+            if let Some(route) = self.routes.remove(&tenant) {
+                let arms = arms_of(&route).map(|(_, arm)| Retired::new(arm.clone(), self.desired.generation));
+                self.retired.extend(arms.map(|retired| (retired, SystemTime::now())));
+            }
+        }
+        let serving = self.status.shared.map.load_full();
+        let generation = if complete { self.desired.generation } else { serving.generation };
+        let same = serving.tenants.len() == self.routes.len()
+            && self.routes.iter().all(|(id, route)| serving.tenants.get(id).is_some_and(|old| Arc::ptr_eq(old, route)));
+        if same && serving.generation == generation {
+            return;
+        }
+        drop(serving);
+        // Where a host moves between tenants, the form that is wanted now has it.
+        let mut routes: Vec<_> = self.routes.values().cloned().collect();
+        routes.sort_by_key(|route| self.entries.get(&route.entry.id) == Some(&route.entry));
+        let old = self.status.shared.map.swap(Arc::new(Map::new(generation, routes)));
+        self.last_swap = Instant::now();
+        drop(old);
+    }
+
+    async fn acknowledge(&mut self) {
+        let refused: Vec<Refusal> = self.changing().refused.values().cloned().collect();
+        self.acknowledged = self.desired.generation;
+        self.status.ready.store(true, Ordering::Release);
+        self.keep_on_disk().await;
+        let acknowledgement = Acknowledgement {
+            node: self.status.shared.settings.node.clone(),
+            boot_id: self.status.boot_id,
+            generation: self.desired.generation,
+            refused,
+        };
+        self.told(self.preparer.feed.acknowledge(acknowledgement).await);
+        self.report().await;
+    }
+
+    /// What serves, not what was asked for: a refused tenant comes back in its previous form.
+    async fn keep_on_disk(&self) {
+        let tenants = self.routes.values().map(|route| route.entry.clone()).collect();
+        let snapshot = Snapshot { generation: self.desired.generation, tenants };
+        let data_dir = self.status.shared.settings.data_dir.clone();
+        let written = tokio::task::spawn_blocking(move || last_good::write(&data_dir, &snapshot)).await;
+        if let Ok(Err(error)) = written {
+            tracing::error!(%error, "the node could not boot from this generation without the control plane");
+        }
+    }
+
+    /// Lets go of the versions whose exchanges are over.
+    fn see_off(&mut self) {
+        let timeout = Duration::from_millis(self.status.shared.settings.version_drain_timeout_ms);
+        // A version that serves again, after a rollback, is nobody's to see off.
+        let serving = &self.routes;
+        self.retired.retain(|(retired, _)| {
+            let tenant = serving.get(&retired.arm().prepared.id().tenant);
+            !tenant.is_some_and(|route| arms_of(route).any(|(_, arm)| Arc::ptr_eq(arm, retired.arm())))
+        });
+        let (due, draining): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.retired).into_iter().partition(|(retired, _)| retired.is_due(timeout));
+        self.retired = draining;
+        let draining = self.retired.iter().map(|(retired, since)| (retired.arm().clone(), *since)).collect();
+        self.changing().draining = draining;
+        for (retired, _) in due {
+            let receipt = retired.receipt();
+            tracing::info!(
+                tenantId = %receipt.tenant, pluginId = %receipt.plugin, version = %receipt.version,
+                drained_in_ms = receipt.drained_in_ms, forced = receipt.exchanges_forced,
+                module_bytes_released = receipt.module_bytes_released, "version drained"
+            );
+            self.changing().add_receipt(receipt);
+        }
+    }
+
+    async fn report(&self) {
+        let kept = self.kept_warm();
+        self.changing().kept = kept;
+        self.status.refresh_metrics();
+        self.told(self.preparer.feed.report(self.status.report()).await);
+    }
+
+    /// Versions that get no requests and wait for a rollback.
+    fn kept_warm(&self) -> Vec<Arc<Arm>> {
+        let mut warm = Vec::new();
+        for (tenant, old) in &self.kept {
+            let Some(route) = self.routes.get(tenant) else { continue };
+            for (_, arm) in arms_of(old) {
+                let used = arms_of(route).any(|(_, serving)| Arc::ptr_eq(serving, arm))
+                    || self.retired.iter().any(|(retired, _)| Arc::ptr_eq(retired.arm(), arm));
+                if !used {
+                    warm.push(arm.clone());
+                }
+            }
+        }
+        warm
+    }
+
+    fn told(&self, result: Result<(), FeedError>) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "the control plane could not be told");
+        }
+    }
+
+    fn refused(&self) -> Vec<TenantId> {
+        self.changing().refused.keys().cloned().collect()
+    }
+
+    fn changing(&self) -> MutexGuard<'_, super::report::Changing> {
+        self.status.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
