@@ -109,7 +109,8 @@ pub struct Registration {
 /// How a plugin stands on a tenant's path. Whether it is enabled stays as it is.
 #[derive(Debug, Clone)]
 pub struct BindingSetting {
-    pub order: i32,
+    /// `None` leaves the place as it is.
+    pub order: Option<i32>,
     /// JSON text.
     pub config: Arc<str>,
     /// `None` leaves the pin as it is.

@@ -99,6 +99,14 @@ impl Principal {
         }
     }
 
+    /// Asked before an upload is read; `authorize` asks again for the command itself.
+    pub fn may_register(&self) -> Result<(), Refusal> {
+        if matches!(self.role, Some(Role::Admin | Role::Developer)) {
+            return Ok(());
+        }
+        Err(Refusal::forbidden(format!("{} is {}: it may not register plugins", self.name, self.role_name())))
+    }
+
     pub fn role_name(&self) -> &'static str {
         match &self.role {
             None => "an engine",

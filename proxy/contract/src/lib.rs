@@ -6,6 +6,7 @@
 pub mod feed;
 pub mod ids;
 pub mod report;
+pub mod seed;
 pub mod snapshot;
 pub mod split;
 

@@ -82,7 +82,7 @@ pub(super) fn bind(
         Ok(Bound {
             plugin: before.plugin,
             enabled: before.enabled,
-            order: setting.order,
+            order: setting.order.unwrap_or(before.order),
             pin: setting.pin.or(before.pin),
             config: setting.config,
             stickiness: setting.stickiness,
