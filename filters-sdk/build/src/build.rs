@@ -1,6 +1,6 @@
 //! From a folder to a component.
 
-use crate::{BuildError, Inspection, componentize, inspect, rust, toolchain};
+use crate::{BuildError, Inspection, clang, componentize, inspect, rust, toolchain};
 use std::fs;
 use std::path::{Path, PathBuf};
 use switchyard_contract::Version;
@@ -51,6 +51,7 @@ impl Build {
         let source = Source { folder: &folder, version: &manifest.version, target_dir: self.target_dir.as_deref() };
         let module = match language(&folder)? {
             Language::Rust => rust::compile(&source, &toolchain::Toolchain::find()?)?,
+            Language::C => clang::compile(&source)?,
         };
         let component = componentize::component(&module, &manifest)?;
         let inspection = inspect(&component)?;
@@ -78,11 +79,15 @@ pub(crate) struct Source<'a> {
 
 enum Language {
     Rust,
+    C,
 }
 
 fn language(folder: &Path) -> Result<Language, BuildError> {
     if folder.join("Cargo.toml").is_file() {
         return Ok(Language::Rust);
+    }
+    if !clang::sources(folder)?.is_empty() {
+        return Ok(Language::C);
     }
     let reason = "it has neither a Cargo.toml (Rust) nor src/*.c (C)";
     Err(BuildError::NotAFilter { folder: folder.to_owned(), reason })

@@ -5,6 +5,7 @@
 //! here is called by a running node.
 
 mod build;
+mod clang;
 mod componentize;
 mod error;
 mod examples;

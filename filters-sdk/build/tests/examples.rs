@@ -37,6 +37,21 @@ fn imports_are_what_is_used() {
     assert!(!request_id.iter().any(|import| import.contains("/log@")), "{request_id:?}");
 }
 
+/// The contract is not Rust's alone.
+#[test]
+fn the_c_example_builds() {
+    let component = match example("c-headers") {
+        // Where clang or wasm-ld is missing the error says what to install, and there is nothing to build.
+        Err(BuildError::Toolchain(what)) => return assert!(what.contains("clang lld-19"), "{what}"),
+        built => built.expect("it builds"),
+    };
+    let inspection = inspect(&component).expect("it is a filter");
+    println!("{inspection}");
+    assert_eq!(inspection.imports, ["switchyard:filter/types@0.1.0"]);
+    assert_eq!(inspection.warnings, [""; 0]);
+    assert_eq!(inspection.layout.memory_pages, 2);
+}
+
 #[test]
 fn a_build_as_another_version_says_so_everywhere() {
     let version = "1.1.0-rc.1".parse().expect("a version");

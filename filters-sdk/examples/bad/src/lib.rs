@@ -25,6 +25,9 @@ struct Config {
     /// How long `slow` takes.
     #[serde(default)]
     slow_ms: u32,
+    /// Misbehaves only as this version: a good release and a bad one under one configuration.
+    #[serde(default)]
+    only_version: Option<String>,
 }
 
 fn all() -> f64 {
@@ -120,7 +123,8 @@ impl Config {
 
     /// Whether the decision is to be invalid; other modes do not come back, or as an error.
     fn misbehave(&self, phase: Phase) -> Result<bool> {
-        if self.mode == Mode::None || phase != self.phase || !drawn(self.share) {
+        let meant = self.only_version.as_deref().is_none_or(|version| version == switchyard_filter::version!());
+        if !meant || self.mode == Mode::None || phase != self.phase || !drawn(self.share) {
             return Ok(false);
         }
         if matches!(phase, Phase::Request | Phase::Response) {
