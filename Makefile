@@ -14,7 +14,11 @@ else
 RUN_TESTS = cargo test --no-fail-fast --all-targets
 endif
 
+# Filters, and the filter for Envoy, are workspaces of their own: what they are built for is not this machine.
 SDK := --manifest-path filters-sdk/Cargo.toml
+ENVOY := --manifest-path loadtest/peers/envoy-wasm/Cargo.toml --target-dir target/bench/envoy-wasm
+WASM := wasm32-unknown-unknown
+HAS_WASM = [ -d "$$(rustc --print target-libdir --target $(WASM))" ]
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +26,9 @@ help: ## this list
 install: ## install what is missing, or say what to install
 	@.ci/install
 
-build: install ## build the release binary: target/release/switchyard
-	cargo build --release --locked -p switchyard
+# Both in one call, as loadtest/bench does: cargo would build shared dependencies twice for two.
+build: install ## build the release binaries: target/release/switchyard and the load generator
+	cargo build --release --locked -p switchyard -p switchyard-loadtest
 
 demo: build ## show the main job on loopback; KEEP=1 leaves it running and prints the addresses
 	target/release/switchyard demo $(if $(KEEP),--keep)
@@ -37,14 +42,18 @@ test: install ## every test of every workspace
 lint: install ## format, clippy, walls, tidiness, licences, advisories
 	cargo fmt --all --check
 	cargo fmt $(SDK) --all --check
+	cargo fmt --manifest-path loadtest/peers/envoy-wasm/Cargo.toml --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	cargo clippy --locked $(SDK) --workspace --all-targets -- -D warnings
-	cargo test --locked -p switchyard --test house
+	! $(HAS_WASM) || cargo clippy --locked $(SDK) --workspace --target $(WASM) -- -D warnings
+	! $(HAS_WASM) || cargo clippy --locked $(ENVOY) --target $(WASM) -- -D warnings
+	cargo test --locked --workspace --test house
 	@.ci/advisories
 
 fmt: ## format everything
 	cargo fmt --all
 	cargo fmt $(SDK) --all
+	cargo fmt --manifest-path loadtest/peers/envoy-wasm/Cargo.toml
 
-bench: build ## compare with the peers, swap under load, 30,000 in flight; writes loadtest/results
+bench: install ## compare with the peers, swap under load, 30,000 in flight; writes loadtest/results
 	@loadtest/bench

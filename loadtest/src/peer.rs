@@ -138,7 +138,9 @@ impl Peer {
         let Ok(output) = Command::new(program).args(&self.version_args).output() else { return "unknown".to_owned() };
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said);
-        said.lines().find(|line| line.contains(|c: char| c.is_ascii_digit())).unwrap_or("unknown").trim().to_owned()
+        let line = said.lines().find(|line| line.contains(|c: char| c.is_ascii_digit())).unwrap_or("unknown").trim();
+        // Some begin with the path they were started by.
+        line.strip_prefix(&program.display().to_string()).unwrap_or(line).trim().to_owned()
     }
 }
 
