@@ -15,8 +15,9 @@ RUN_TESTS = cargo test --no-fail-fast --all-targets
 endif
 
 # Filters, and the filter for Envoy, are workspaces of their own: what they are built for is not this machine.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 SDK := --manifest-path filters-sdk/Cargo.toml
-ENVOY := --manifest-path loadtest/peers/envoy-wasm/Cargo.toml --target-dir target/bench/envoy-wasm
+ENVOY := --manifest-path loadtest/peers/envoy-wasm/Cargo.toml --target-dir $(TARGET)/bench/envoy-wasm
 WASM := wasm32-unknown-unknown
 HAS_WASM = [ -d "$$(rustc --print target-libdir --target $(WASM))" ]
 
@@ -27,11 +28,11 @@ install: ## install what is missing, or say what to install
 	@.ci/install
 
 # Both in one call, as loadtest/bench does: cargo would build shared dependencies twice for two.
-build: install ## build the release binaries: target/release/switchyard and the load generator
+build: install ## build the release binaries: switchyard and the load generator
 	cargo build --release --locked -p switchyard -p switchyard-loadtest
 
 demo: build ## show the main job on loopback; KEEP=1 leaves it running and prints the addresses
-	target/release/switchyard demo $(if $(KEEP),--keep)
+	$(TARGET)/release/switchyard demo $(if $(KEEP),--keep)
 
 test: install ## every test of every workspace
 	$(RUN_TESTS) --locked --workspace
