@@ -5,6 +5,7 @@ use crate::abi::native::hook;
 use crate::admission::Seat;
 use crate::fault::Fault;
 use crate::host::{HostCallsExceeded, HostState, Usage};
+use crate::limits::DeadlineMeter;
 use crate::module::Module;
 use crate::runtime::Inner;
 use crate::symbols::RawFrame;
@@ -39,6 +40,7 @@ impl LiveInstance {
         let seat = inner.admission.seat(module.slots)?;
         let mut store = Store::new(&inner.engine, host);
         store.limiter(|host| &mut host.memory);
+        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().deadline.tick()));
         store.set_hostcall_fuel(usize::try_from(inner.settings.memory_bytes_max).unwrap_or(usize::MAX));
         store.set_epoch_deadline(ticks(deadline_ms));
         let instance = match module.pre().instantiate(&mut store) {
@@ -65,6 +67,7 @@ impl LiveInstance {
         Params: ComponentNamedList + Lower,
         Return: ComponentNamedList + Lift,
     {
+        self.store.data_mut().deadline = DeadlineMeter::default();
         self.store.set_epoch_deadline(ticks(call.deadline_ms));
         let called = hook::<Params, Return>(&mut self.store, &self.instance, call.index)
             .and_then(|function| function.call(&mut self.store, params));

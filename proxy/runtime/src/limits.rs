@@ -1,8 +1,12 @@
 //! What one instance may use: the smallest of what binding and node allow.
 
 use crate::settings::RuntimeSettings;
+use rustix::time::{ClockId, clock_gettime};
 use switchyard_contract::snapshot::FilterLimits;
-use wasmtime::ResourceLimiter;
+use wasmtime::{ResourceLimiter, UpdateDeadline};
+
+/// CPU time a call may still use once its deadline has passed on the clock.
+const GRACE_CPU_NS: i128 = 1_000_000;
 
 /// Limits of a binding, resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +69,32 @@ impl ResourceLimiter for MemoryMeter {
     }
 }
 
+/// Ends a call whose time is over: past its deadline on the clock, and by the grace past it in CPU
+/// time of its thread. The second is what tells a filter that loops from one whose thread was not
+/// scheduled; a clock alone would blame filters for a busy machine. CPU time is read only here, so
+/// a call that is in time pays nothing for it.
+#[derive(Debug, Default)]
+pub(crate) struct DeadlineMeter {
+    cpu_ns_at_deadline: Option<i128>,
+}
+
+impl DeadlineMeter {
+    /// At the deadline and at every tick after it.
+    pub(crate) fn tick(&mut self) -> UpdateDeadline {
+        self.judge(thread_cpu_ns())
+    }
+
+    fn judge(&mut self, cpu_ns: i128) -> UpdateDeadline {
+        let at_deadline = *self.cpu_ns_at_deadline.get_or_insert(cpu_ns);
+        if cpu_ns - at_deadline >= GRACE_CPU_NS { UpdateDeadline::Interrupt } else { UpdateDeadline::Continue(1) }
+    }
+}
+
+fn thread_cpu_ns() -> i128 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +108,16 @@ mod tests {
         assert!(meter.table_growing(0, 1_000, None).is_ok_and(|grown| !grown));
         assert!(meter.refused);
         assert_eq!(meter.used_bytes, 196_608);
+    }
+
+    #[test]
+    fn a_thread_that_was_not_scheduled_is_not_blamed_on_the_filter() {
+        let mut meter = DeadlineMeter::default();
+        let ended = |update| matches!(update, UpdateDeadline::Interrupt);
+        assert!(!ended(meter.judge(7_000_000)), "the deadline: the count begins");
+        assert!(!ended(meter.judge(7_000_000)), "a tick without CPU time");
+        assert!(!ended(meter.judge(7_999_999)));
+        assert!(ended(meter.judge(8_000_000)));
     }
 
     #[test]

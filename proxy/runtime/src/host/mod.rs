@@ -5,7 +5,7 @@ mod log;
 mod metrics;
 mod random;
 
-use crate::limits::{Limits, MemoryMeter};
+use crate::limits::{DeadlineMeter, Limits, MemoryMeter};
 use crate::telemetry::{FilterId, Telemetry};
 use std::sync::Arc;
 use wasmtime::component::Linker;
@@ -21,6 +21,7 @@ pub(crate) struct HostState {
     pub(crate) telemetry: Arc<dyn Telemetry>,
     pub(crate) limits: Limits,
     pub(crate) memory: MemoryMeter,
+    pub(crate) deadline: DeadlineMeter,
     pub(crate) exchange: u64,
     pub(crate) usage: Usage,
 }
@@ -40,7 +41,7 @@ pub(crate) struct HostCallsExceeded;
 impl HostState {
     pub(crate) fn new(id: Arc<FilterId>, telemetry: Arc<dyn Telemetry>, limits: Limits) -> Self {
         let memory = MemoryMeter::new(limits.memory_bytes_max);
-        Self { id, telemetry, limits, memory, exchange: 0, usage: Usage::default() }
+        Self { id, telemetry, limits, memory, deadline: DeadlineMeter::default(), exchange: 0, usage: Usage::default() }
     }
 
     /// Counts a host call against the exchange.

@@ -113,8 +113,11 @@ fn an_allocator_that_loops_or_lies_is_bounded() {
     let host = host();
     // The request line makes the host allocate in the guest; plan.request-line is byte 4 of `configured`.
     let asks_for_line = "(i32.store8 (i32.const 2052) (i32.const 1)) i32.const 2048";
-    let fault_of =
-        |allocator| fault_of_request(&host, &Guest::default().hook("configure", asks_for_line).allocator(allocator));
+    // Honest for the two bytes of the configuration, so that the guest can be prepared.
+    let fault_of = |then: &str| {
+        let allocator = format!("(if (i32.eq (local.get 3) (i32.const 2)) (then (return (i32.const 8192)))) {then}");
+        fault_of_request(&host, &Guest::default().hook("configure", asks_for_line).allocator(&allocator))
+    };
     let looping = fault_of(LOOP);
     assert!(matches!(looping, Fault::Deadline { .. }), "{looping:?}");
     for lie in ["i32.const -1", "i32.const 65535", "i32.const 0x7fffffff", "unreachable"] {
