@@ -1,8 +1,12 @@
 //! The command line. Its help texts are the reference of the program; the answers are in `commands`.
 
-use crate::commands::{audit, deploy, deployment, explain, plugin, tenant, token};
+use crate::commands::{audit, deploy, deployment, explain, filter, plugin, tenant, token};
+use crate::{demo, serve};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
+
+/// The subcommand that compiles.
+pub const COMPILE: &str = "__compile";
 
 /// Edge reverse proxy whose tenants' WebAssembly filters are swapped while traffic flows.
 ///
@@ -45,14 +49,22 @@ pub struct Globals {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Run the proxy and the admin plane in this process
+    Serve(serve::Args),
+    /// Show the main job on this machine: deploy, roll out, break and roll back under traffic
+    Demo(demo::Args),
     #[command(flatten)]
     Client(ClientCommand),
+    /// Build filters from source and look into built ones
+    #[command(subcommand)]
+    Filter(filter::Command),
     /// Print a completion script for a shell
     ///
     /// bash: switchyard completions bash > ~/.local/share/bash-completion/completions/switchyard
-    Completions {
-        shell: clap_complete::Shell,
-    },
+    Completions { shell: clap_complete::Shell },
+    /// Compile one component from stdin to stdout; the server runs this as a limited process.
+    #[command(name = COMPILE, hide = true)]
+    Compile { job: String },
 }
 
 /// What talks to a running server.

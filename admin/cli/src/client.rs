@@ -95,16 +95,21 @@ impl Client {
         self.send(tried, self.http.put(self.url(path)?).json(body)).await
     }
 
+    /// Refused where the subject has changed since `generation`.
+    pub async fn put_if(&self, tried: &str, path: &[&str], generation: u64, body: &Value) -> Result<Value, Failure> {
+        let condition = format!("\"{generation}\"");
+        self.send(tried, self.http.put(self.url(path)?).header("if-match", condition).json(body)).await
+    }
+
+    pub async fn patch(&self, tried: &str, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.send(tried, self.http.patch(self.url(path)?).json(body)).await
+    }
+
     pub async fn delete(&self, tried: &str, path: &[&str]) -> Result<Value, Failure> {
         self.send(tried, self.http.delete(self.url(path)?)).await
     }
 
-    pub async fn upload(
-        &self,
-        tried: &str,
-        path: &[&str],
-        form: reqwest::multipart::Form,
-    ) -> Result<Value, Failure> {
+    pub async fn upload(&self, tried: &str, path: &[&str], form: reqwest::multipart::Form) -> Result<Value, Failure> {
         self.send(tried, self.http.post(self.url(path)?).multipart(form)).await
     }
 

@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 
 /// Written by `serve`, read by the client commands.
 const ADMIN_ADDRESS: &str = "admin-address";
-/// Written by the admin plane at its first start, mode 0600.
-pub const ADMIN_TOKEN: &str = "admin-token";
 const LOCK: &str = "lock";
 
 #[derive(Debug, Clone)]
@@ -49,7 +47,8 @@ impl DataDir {
         match lock.try_lock() {
             Ok(()) => Ok(Held(lock)),
             Err(TryLockError::WouldBlock) => {
-                let who = self.admin_address().map_or_else(|_| String::new(), |address| format!(" (admin at {address})"));
+                let who =
+                    self.admin_address().map_or_else(|_| String::new(), |address| format!(" (admin at {address})"));
                 Err(Failure::failed(tried, format!("another switchyard uses it{who}"))
                     .advise("stop that one first, or give this one a folder of its own with --data-dir"))
             }
@@ -87,9 +86,14 @@ impl DataDir {
         }
     }
 
+    /// Where the admin plane leaves the first token.
+    pub fn token_path(&self) -> PathBuf {
+        self.0.join(switchyard_admin::ADMIN_TOKEN_FILE)
+    }
+
     /// The first admin token, where this user may read it.
     pub fn admin_token(&self) -> Option<String> {
-        let token = fs::read_to_string(self.0.join(ADMIN_TOKEN)).ok()?;
+        let token = fs::read_to_string(self.token_path()).ok()?;
         Some(token.trim().to_owned()).filter(|token| !token.is_empty())
     }
 }
@@ -117,7 +121,7 @@ mod tests {
         assert!(data.admin_address().is_err());
         assert_eq!(data.admin_token(), None);
         data.tell_admin_address(([127, 0, 0, 1], 7070).into()).expect("writable");
-        fs::write(folder.path().join(ADMIN_TOKEN), "secret\n").expect("writable");
+        fs::write(data.token_path(), "secret\n").expect("writable");
         assert_eq!(data.admin_address().as_deref(), Ok("127.0.0.1:7070"));
         assert_eq!(data.admin_token().as_deref(), Some("secret"));
         data.forget_admin_address();

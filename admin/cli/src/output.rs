@@ -109,7 +109,8 @@ mod tests {
 
     #[test]
     fn one_thing_is_shown_as_lines() {
-        let text = fields(&json!({"id": "x", "hosts": ["a", "b"]}), &[column!("id", "/id"), column!("hosts", "/hosts")]);
+        let text =
+            fields(&json!({"id": "x", "hosts": ["a", "b"]}), &[column!("id", "/id"), column!("hosts", "/hosts")]);
         assert_eq!(text, "id     x\nhosts  a, b\n");
     }
 }

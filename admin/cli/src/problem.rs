@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn errors_win_over_detail_and_detail_over_title() {
-        let all = failure("x", 400, br#"{"title":"t","detail":"d","errors":[{"pointer":"/x","reason":"a"},{"reason":"b"}]}"#);
+        let all =
+            failure("x", 400, br#"{"title":"t","detail":"d","errors":[{"pointer":"/x","reason":"a"},{"reason":"b"}]}"#);
         assert_eq!((all.exit, all.wrong), (Exit::Refused, vec!["/x: a".to_owned(), "b".to_owned()]));
         assert_eq!(failure("x", 500, br#"{"title":"t","detail":"d"}"#).wrong, ["d"]);
         let silent = failure("x", 502, b"<html>");

@@ -25,7 +25,7 @@ pub struct Args {
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Failure> {
     let settings = config::load(args.config.as_deref())?.settings(globals.data_dir.as_deref())?;
     limits::raise_open_files();
-    let _logging = logging::start(settings.log.clone(), settings.log_lines_buffered_max);
+    let _logging = logging::start(settings.log(), settings.log_lines_buffered_max);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("admin")
@@ -37,7 +37,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Failure> {
         tell(&world, globals.json)?;
         loop {
             match signals.next().await {
-                Told::Reload => world.edge.reload_certificates(),
+                Told::Reload => reload(&world),
                 Told::Stop => break,
             }
         }
@@ -47,6 +47,14 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Failure> {
             () = signals.stop() => Err(Failure::failed("finish running requests", "told to stop a second time")),
         }
     })
+}
+
+fn reload(world: &World) {
+    match world.edge.reload_certificates() {
+        Ok(true) => tracing::info!("certificates reloaded"),
+        Ok(false) => tracing::info!("no certificate file has changed"),
+        Err(error) => tracing::error!(%error, "certificates not reloaded; the old ones stay"),
+    }
 }
 
 /// Where everything is, as one block.

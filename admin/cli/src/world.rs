@@ -25,19 +25,18 @@ impl World {
     pub async fn start(settings: Settings) -> Result<Self, Failure> {
         let held = settings.data_dir.hold()?;
         let registry = Registry::new();
-        let telemetry = ProxyTelemetry::new(&registry).map_err(|error| Failure::from_chain("register metrics", &error))?;
+        let telemetry =
+            ProxyTelemetry::new(&registry).map_err(|error| Failure::from_chain("register metrics", &error))?;
         let runtime = Runtime::start(settings.runtime, Arc::new(telemetry)).map_err(|error| {
             Failure::from_chain("start the filter host", &error)
                 .advise("lower filters.instances_max or filters.memory_mib_max where the machine has less room")
         })?;
         let admin_listen = settings.admin.listen;
-        let admin = Admin::start(settings.admin, runtime.clone(), registry.clone())
-            .await
-            .map_err(|error| {
-                Failure::from_chain(format!("start the admin plane on {admin_listen}"), &error)
-                    .advise("is the address in use? admin.listen in the configuration names another")
-            })?;
-        let edge = match Edge::start(settings.edge, runtime, admin.feed(), registry).await {
+        let admin = Admin::start(settings.admin, runtime.clone(), registry.clone()).await.map_err(|error| {
+            Failure::from_chain(format!("start the admin plane on {admin_listen}"), &error)
+                .advise("is the address in use? admin.listen in the configuration names another")
+        })?;
+        let edge = match Edge::start(settings.edge, runtime, admin.feed(), &registry) {
             Ok(edge) => edge,
             Err(error) => {
                 admin.stop().await;

@@ -3,18 +3,20 @@
 use super::Context;
 use crate::column;
 use crate::failure::Failure;
-use crate::output::{Column, items, table};
+use crate::output::{Column, items, plain, table};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List what was done, the newest last
+    /// List what was done, the newest first
     List {
         /// At most this many entries
         #[arg(long, default_value_t = 100)]
         limit: usize,
     },
     /// Recompute the chain of hashes over the whole log; exit code 3 where it is broken
+    ///
+    /// The hash of the newest entry, kept elsewhere, proves later that nothing before it was rewritten.
     Verify,
 }
 
@@ -28,14 +30,18 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Verify => {
             let tried = "verify the audit log";
             let answer = client.get(tried, &["audit", "verify"], &[]).await?;
-            output.answer(&answer, |answer| match answer["valid"].as_bool() {
-                Some(true) => format!("the audit log is whole: {} entries\n", answer["entries"]),
+            output.answer(&answer, |answer| match answer["intact"].as_bool() {
+                Some(true) => format!(
+                    "the audit log is whole: {} entries, the newest has hash {}\n",
+                    answer["rowsVerified"],
+                    plain(&answer["head"])
+                ),
                 _ => String::new(),
             })?;
-            if answer["valid"] == true {
+            if answer["intact"] == true {
                 return Ok(());
             }
-            Err(Failure::refused(tried, vec![crate::output::plain(&answer["reason"])])
+            Err(Failure::refused(tried, vec![format!("entry {}: {}", answer["brokenAt"], plain(&answer["reason"]))])
                 .advise("somebody or something changed the store outside Switchyard: restore it from a backup"))
         }
     }

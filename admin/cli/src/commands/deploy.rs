@@ -170,8 +170,11 @@ fn is_open(deployment: &Value) -> bool {
 }
 
 fn refused_by_nodes(tried: &str, id: &str, deployment: &Value) -> Failure {
-    let reason = |refusal: &Value| format!("{} for {}: {}", plain(&refusal["node"]), plain(&refusal["tenant"]), plain(&refusal["reason"]));
+    let reason = |refusal: &Value| {
+        format!("{} for {}: {}", plain(&refusal["node"]), plain(&refusal["tenant"]), plain(&refusal["reason"]))
+    };
     let mut failure = Failure::failed(tried, "a node could not prepare it");
     failure.wrong = items(&deployment["refusals"]).iter().map(reason).collect();
-    failure.advise(format!("where it was refused, the previous version serves on; see: switchyard deployment show {id}"))
+    failure
+        .advise(format!("where it was refused, the previous version serves on; see: switchyard deployment show {id}"))
 }

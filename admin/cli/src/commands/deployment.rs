@@ -47,8 +47,8 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         }
         Command::Weights { deployment, split, wait } => {
             let tried = format!("move the weights of deployment {deployment}");
-            let path = ["deployments", &deployment, "weights"];
-            let answer = client.put(&tried, &path, &json!({ "versions": split.body() })).await?;
+            let body = json!({ "versions": split.body() });
+            let answer = client.patch(&tried, &["deployments", &deployment], &body).await?;
             settle(&tried, answer, wait, context).await
         }
     }
@@ -103,4 +103,5 @@ const EVENTS: &[Column] = &[
     column!("VERSIONS", |event| shares(&event["versions"])),
     column!("REASON", "/reason"),
 ];
-const REFUSALS: &[Column] = &[column!("NODE", "/node"), column!("TENANT", "/tenant"), column!("REFUSED BECAUSE", "/reason")];
+const REFUSALS: &[Column] =
+    &[column!("NODE", "/node"), column!("TENANT", "/tenant"), column!("REFUSED BECAUSE", "/reason")];

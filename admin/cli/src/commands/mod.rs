@@ -5,6 +5,7 @@ pub mod audit;
 pub mod deploy;
 pub mod deployment;
 pub mod explain;
+pub mod filter;
 pub mod plugin;
 mod split;
 pub mod status;

@@ -77,7 +77,10 @@ async fn register(file: &Path, context: &Context) -> Result<(), Failure> {
     let name = file.file_name().map_or_else(|| "filter.wasm".into(), |name| name.to_string_lossy().into_owned());
     let form = Form::new().part("artifact", Part::bytes(bytes).file_name(name));
     let answer = context.client.upload(&tried, &["plugins"], form).await?;
-    context.output.answer(&answer, |answer| fields(answer, REGISTERED))
+    context.output.answer(&answer, |answer| {
+        let warnings = items(&answer["warnings"]).iter().map(|warning| format!("warning: {}\n", plain(warning)));
+        format!("{}{}", fields(answer, REGISTERED), warnings.collect::<String>())
+    })
 }
 
 /// The newest version, which the API lists first.
@@ -108,4 +111,11 @@ const VERSIONS: &[Column] = &[
     column!("REGISTERED", "/registeredAt"),
     column!("BY", "/registeredBy"),
     column!("DIGEST", "/digest"),
+];
+const REGISTERED: &[Column] = &[
+    column!("plugin", "/plugin/name"),
+    column!("version", "/version"),
+    column!("imports", "/imports"),
+    column!("digest", "/digest"),
+    column!("id", "/plugin/id"),
 ];

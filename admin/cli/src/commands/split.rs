@@ -59,7 +59,9 @@ mod tests {
     fn a_split_is_versions_with_percents_that_make_a_hundred() {
         let split: Split = "1.0.0=90, 1.1.0=10%".parse().expect("valid");
         assert_eq!(split.body(), json!([{"version": "1.0.0", "weight": 90.0}, {"version": "1.1.0", "weight": 10.0}]));
-        for bad in ["", "1.0.0", "1.0.0=", "1.0=100", "1.0.0=90", "1.0.0=101,1.1.0=-1", "1.0.0=NaN", "1.0.0=90,1.1.0=11"] {
+        for bad in
+            ["", "1.0.0", "1.0.0=", "1.0=100", "1.0.0=90", "1.0.0=101,1.1.0=-1", "1.0.0=NaN", "1.0.0=90,1.1.0=11"]
+        {
             assert!(bad.parse::<Split>().is_err(), "{bad}");
         }
     }

@@ -4,7 +4,7 @@ use super::Context;
 use crate::column;
 use crate::failure::Failure;
 use crate::output::{Column, items, mebibytes, table};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 pub async fn nodes(context: &Context) -> Result<(), Failure> {
     let answer = context.client.get("list nodes", &["nodes"], &[]).await?;
@@ -17,13 +17,13 @@ pub async fn status(context: &Context) -> Result<(), Failure> {
     context.output.answer(&answer, |answer| {
         let nodes = items(answer);
         let mut text = table(nodes, NODES, "no node has reported yet");
-        let refused = of_nodes(nodes, "refused");
+        let refused = of_nodes(nodes, "/refused");
         if !refused.is_empty() {
             text.push('\n');
             text.push_str(&table(&refused, REFUSED, ""));
         }
         text.push('\n');
-        text.push_str(&table(&of_nodes(nodes, "versions"), VERSIONS, "no filter serves"));
+        text.push_str(&table(&of_nodes(nodes, "/report/versions"), VERSIONS, "no filter serves"));
         text
     })
 }
@@ -32,23 +32,30 @@ pub async fn status(context: &Context) -> Result<(), Failure> {
 fn of_nodes(nodes: &[Value], list: &str) -> Vec<Value> {
     let mut entries = Vec::new();
     for node in nodes {
-        for entry in items(&node[list]) {
+        for entry in items(node.pointer(list).unwrap_or(&Value::Null)) {
             let mut entry = entry.clone();
-            entry["node"] = json!(node["node"]);
+            entry["node"] = node["node"].clone();
             entries.push(entry);
         }
     }
     entries
 }
 
+fn memory(node: &Value) -> String {
+    node.pointer("/report/residentBytes").and_then(Value::as_u64).map_or_else(|| "-".to_owned(), mebibytes)
+}
+
 const NODES: &[Column] = &[
     column!("NODE", "/node"),
-    column!("GENERATION", "/generation"),
-    column!("CONNECTIONS", "/connections"),
-    column!("IN FLIGHT", "/exchangesInFlight"),
-    column!("INSTANCES", |node| format!("{} of {}", node["instancesLive"], node["instancesMax"])),
-    column!("MODULES", "/modulesLoaded"),
-    column!("MEMORY", |node| mebibytes(node["residentBytes"].as_u64().unwrap_or_default())),
+    column!("UP TO DATE", "/upToDate"),
+    column!("SERVES", "/acknowledgedGeneration"),
+    column!("OFFERED", "/publishedGeneration"),
+    column!("CONNECTIONS", "/report/connections"),
+    column!("IN FLIGHT", "/report/exchangesInFlight"),
+    column!("INSTANCES", "/report/instancesLive"),
+    column!("OF", "/report/instancesMax"),
+    column!("MODULES", "/report/modulesLoaded"),
+    column!("MEMORY", memory),
     column!("REFUSED", |node| items(&node["refused"]).len().to_string()),
 ];
 const REFUSED: &[Column] = &[

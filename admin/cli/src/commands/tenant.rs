@@ -36,12 +36,14 @@ pub enum Command {
         #[arg(short, long, value_name = "FILE")]
         file: PathBuf,
     },
-    /// Put a plugin on the tenant's path, or back on it
+    /// Put a disabled plugin back on the tenant's path
     Enable { tenant: String, plugin: String },
     /// Take a plugin off the tenant's path; its configuration is kept
     Disable { tenant: String, plugin: String },
-    /// Change how a plugin runs for a tenant; what is not named stays as it is
+    /// Put a plugin on the tenant's path or change how it runs there; what is not named stays as it is
     Config(Box<ConfigArgs>),
+    /// Take a plugin off the tenant's path and forget its configuration
+    Remove { tenant: String, plugin: String },
     /// Hold a tenant on one version, whatever is deployed
     Pin { tenant: String, plugin: String, version: String },
     /// Let a tenant follow deployments again
@@ -114,6 +116,11 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
         Command::Enable { tenant, plugin } => switch(context, &tenant, &plugin, "enable").await,
         Command::Disable { tenant, plugin } => switch(context, &tenant, &plugin, "disable").await,
         Command::Config(args) => configure(&args, context).await,
+        Command::Remove { tenant, plugin } => {
+            let path = ["tenants", &tenant, "plugins", &plugin];
+            let answer = client.delete(&format!("take {plugin} off {tenant}"), &path).await?;
+            output.answer(&answer, |_| format!("{plugin} is no longer on the path of {tenant}\n"))
+        }
         Command::Pin { tenant, plugin, version } => {
             let tried = format!("pin {tenant} to {plugin} {version}");
             let path = ["tenants", &tenant, "plugins", &plugin, "pin"];
@@ -138,44 +145,59 @@ async fn switch(context: &Context, tenant: &str, plugin: &str, to: &str) -> Resu
     context.output.answer(&answer, |_| format!("{plugin} is {to}d for {tenant}\n"))
 }
 
+/// The API replaces a binding as a whole: what was not named is read first and written back, on
+/// condition that nobody changed it in between.
 async fn configure(args: &ConfigArgs, context: &Context) -> Result<(), Failure> {
     let tried = format!("configure {} for {}", args.plugin, args.tenant);
-    let body = binding(args)?;
-    if body.is_empty() {
-        return Err(Failure::usage(tried, "nothing to change was named").advise("see `switchyard tenant config --help`"));
+    let changes = changes(args)?;
+    if changes.is_empty() {
+        return Err(
+            Failure::usage(tried, "nothing to change was named").advise("see `switchyard tenant config --help`")
+        );
+    }
+    let tenant = context.client.get(&tried, &["tenants", &args.tenant], &[]).await?;
+    let present = items(&tenant["plugins"]).iter().find(|bound| bound["plugin"] == args.plugin.as_str());
+    let mut body = Map::new();
+    for key in ["config", "order", "failurePolicy", "isolation", "stickiness", "limits"] {
+        if let Some(value) = changes.get(key).or_else(|| present?.get(key)) {
+            body.insert(key.to_owned(), value.clone());
+        }
     }
     let path = ["tenants", &args.tenant, "plugins", &args.plugin, "config"];
-    let answer = context.client.put(&tried, &path, &Value::Object(body)).await?;
-    context.output.answer(&answer, |_| format!("{} is configured for {}\n", args.plugin, args.tenant))
+    let generation = tenant["generation"].as_u64().unwrap_or_default();
+    let answer = context.client.put_if(&tried, &path, generation, &Value::Object(body)).await?;
+    context.output.answer(&answer, |answer| table(std::slice::from_ref(answer), BINDINGS, ""))
 }
 
 /// Only what was named.
-fn binding(args: &ConfigArgs) -> Result<Map<String, Value>, Failure> {
-    let mut body = Map::new();
+fn changes(args: &ConfigArgs) -> Result<Map<String, Value>, Failure> {
+    let mut changes = Map::new();
     if let Some(config) = &args.config {
-        let text = match config.strip_prefix('@') {
-            Some(file) => read_text(Path::new(file))?,
-            None => config.clone(),
-        };
-        let config: Value =
-            serde_json::from_str(&text).map_err(|error| Failure::usage("read --config", format!("it is not JSON: {error}")))?;
-        body.insert("config".to_owned(), config);
+        changes.insert("config".to_owned(), plugin_config(config)?);
     }
     if let Some(order) = args.order {
-        body.insert("order".to_owned(), json!(order));
+        changes.insert("order".to_owned(), json!(order));
     }
     if let Some(policy) = args.failure_policy {
-        body.insert("failurePolicy".to_owned(), json!(word(policy)));
+        changes.insert("failurePolicy".to_owned(), json!(word(policy)));
     }
     if let Some(isolation) = args.isolation {
-        body.insert("isolation".to_owned(), json!(word(isolation)));
+        changes.insert("isolation".to_owned(), json!(word(isolation)));
     }
     if args.sticky_cookie.is_some() || args.sticky_header.is_some() || args.sticky_address {
         let stickiness =
             json!({ "cookie": args.sticky_cookie, "header": args.sticky_header, "clientAddress": args.sticky_address });
-        body.insert("stickiness".to_owned(), stickiness);
+        changes.insert("stickiness".to_owned(), stickiness);
     }
-    Ok(body)
+    Ok(changes)
+}
+
+fn plugin_config(text: &str) -> Result<Value, Failure> {
+    let text = match text.strip_prefix('@') {
+        Some(file) => read_text(Path::new(file))?,
+        None => text.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|error| Failure::usage("read --config", format!("it is not JSON: {error}")))
 }
 
 fn word(value: impl ValueEnum) -> String {
@@ -194,11 +216,8 @@ fn read_document(file: &Path) -> Result<Value, Failure> {
 }
 
 fn read_text(file: &Path) -> Result<String, Failure> {
-    let read = if file == Path::new("-") {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(file)
-    };
+    let read =
+        if file == Path::new("-") { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
     read.map_err(|error| Failure::failed(format!("read {}", file.display()), error))
 }
 
@@ -219,7 +238,8 @@ const TENANT: &[Column] = &[
     column!("shows versions", "/showVersions"),
     column!("generation", "/generation"),
 ];
-const UPSTREAMS: &[Column] = &[column!("UPSTREAM", "/name"), column!("ADDRESSES", "/addresses"), column!("PROTOCOL", "/protocol")];
+const UPSTREAMS: &[Column] =
+    &[column!("UPSTREAM", "/name"), column!("ADDRESSES", "/addresses"), column!("PROTOCOL", "/protocol")];
 const BINDINGS: &[Column] = &[
     column!("ORDER", "/order"),
     column!("PLUGIN", "/plugin"),

@@ -61,7 +61,10 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
             }
             let answer = client.post(&format!("create token {name}"), &["tokens"], &[], &Value::Object(body)).await?;
             output.answer(&answer, |answer| {
-                format!("{}\nKeep the token now: it is not stored and cannot be shown again.\n", fields(answer, CREATED))
+                format!(
+                    "{}\nKeep the token now: it is not stored and cannot be shown again.\n",
+                    fields(answer, CREATED)
+                )
             })
         }
         Command::List => {
@@ -75,7 +78,8 @@ pub async fn run(command: Command, context: &Context) -> Result<(), Failure> {
     }
 }
 
-const CREATED: &[Column] = &[column!("token", "/token"), column!("id", "/id"), column!("name", "/name"), column!("role", "/role")];
+const CREATED: &[Column] =
+    &[column!("token", "/token"), column!("id", "/id"), column!("name", "/name"), column!("role", "/role")];
 const TOKENS: &[Column] = &[
     column!("ID", "/id"),
     column!("NAME", "/name"),

@@ -5,6 +5,7 @@ use super::read::Lines;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 /// Collects faults; a value that is wrong goes on as it is, and nothing is started with it.
 pub struct Check<'a> {
@@ -34,7 +35,26 @@ impl<'a> Check<'a> {
         if value.is_empty() {
             return None;
         }
-        value.parse().map_err(|_| self.fault(key, format_args!("is {value:?}; an address such as \"127.0.0.1:8080\" or \"[::]:80\" would do"))).ok()
+        value
+            .parse()
+            .map_err(|_| {
+                self.fault(
+                    key,
+                    format_args!("is {value:?}; an address such as \"127.0.0.1:8080\" or \"[::]:80\" would do"),
+                )
+            })
+            .ok()
+    }
+
+    /// A path behind a scheme. A relative one starts at the data folder.
+    pub fn place(&mut self, key: &str, value: &str, scheme: &str, data_dir: &Path) -> Option<PathBuf> {
+        match value.strip_prefix(scheme).filter(|path| !path.is_empty()) {
+            Some(path) => Some(data_dir.join(path)),
+            None => {
+                self.fault(key, format_args!("is {value:?}; {scheme} and a path would do"));
+                None
+            }
+        }
     }
 
     /// MiB as bytes.

@@ -18,12 +18,3 @@ impl fmt::Display for Fault {
         }
     }
 }
-
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("{path} cannot be read: {source}")]
-    Unreadable { path: String, source: std::io::Error },
-    #[error("{path} has {} {}", .faults.len(), if .faults.len() == 1 { "fault" } else { "faults" })]
-    Faults { path: String, faults: Vec<Fault> },
-}

@@ -163,7 +163,9 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_with_its_line() {
-        let told = faults("[filters]\ndedline_ms = 5\nmemory_mib_max = \"16\"\n\n[admn]\nlisten = \"x\"\n\n[node]\nname = 7\n");
+        let told = faults(
+            "[filters]\ndedline_ms = 5\nmemory_mib_max = \"16\"\n\n[admn]\nlisten = \"x\"\n\n[node]\nname = 7\n",
+        );
         let lines: Vec<&str> = told.lines().collect();
         assert_eq!(lines.len(), 4, "{told}");
         assert_eq!(lines[0], "line 2: [filters] has no key `dedline_ms`; did you mean `deadline_ms`?");
@@ -174,7 +176,10 @@ mod tests {
 
     #[test]
     fn a_key_of_another_section_is_sent_there() {
-        assert_eq!(faults("[edge]\ndeadline_ms = 5\n"), "line 2: [edge] has no key `deadline_ms`; it belongs in [filters]\n");
+        assert_eq!(
+            faults("[edge]\ndeadline_ms = 5\n"),
+            "line 2: [edge] has no key `deadline_ms`; it belongs in [filters]\n"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use crate::edge_scratch::EdgeSettings;
+use switchyard_proxy::EdgeSettings;
 use switchyard_runtime::RuntimeSettings;
 
 const NODE_NAME: &str = "node-1";

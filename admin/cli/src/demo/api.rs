@@ -58,8 +58,8 @@ impl Operator<'_> {
     pub async fn weights(&self, deployment: &str, shares: &[(&str, u32)]) -> Result<Deployed, Failure> {
         let tried = format!("move the weights to {}", named(shares));
         let began = Instant::now();
-        let path = ["deployments", deployment, "weights"];
-        let answer = self.0.put(&tried, &path, &json!({ "versions": versions(shares) })).await?;
+        let body = json!({ "versions": versions(shares) });
+        let answer = self.0.patch(&tried, &["deployments", deployment], &body).await?;
         self.settled(&tried, answer, began).await
     }
 
@@ -70,10 +70,10 @@ impl Operator<'_> {
         self.settled(tried, answer, began).await
     }
 
-    /// The one node's report.
+    /// The report of the one node there is.
     pub async fn node(&self) -> Result<Value, Failure> {
         let answer = self.0.get("read the node's report", &["nodes"], &[]).await?;
-        Ok(crate::output::items(&answer).first().cloned().unwrap_or_default())
+        Ok(answer.pointer("/items/0/report").cloned().unwrap_or_default())
     }
 
     async fn settled(&self, tried: &str, answer: Value, began: Instant) -> Result<Deployed, Failure> {

@@ -42,7 +42,7 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Failure> {
     let folder = tempfile::Builder::new().prefix("switchyard-demo-").tempdir();
     let folder = folder.map_err(|error| Failure::failed("make a temporary folder", error))?;
     let settings = config::demo().settings(Some(folder.path()))?;
-    let _logging = logging::start(settings.log.clone(), settings.log_lines_buffered_max);
+    let _logging = logging::start(settings.log(), settings.log_lines_buffered_max);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -51,14 +51,14 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Failure> {
         let mut signals = Signals::listen()?;
         let mut narrator = Narrator::new(globals.json);
         let pace = if args.quick { Pace::QUICK } else { Pace::FULL };
-        let versions = tokio::select! {
+        let built = tokio::select! {
             built = filters::build(&mut narrator) => built?,
             () = signals.stop() => return Err(interrupted()),
         };
         let origin = Origin::start().await.map_err(|error| Failure::failed("start the demo's origin", error))?;
         let world = World::start(settings).await?;
         let told = tokio::select! {
-            told = tell(&world, &origin, versions, &mut narrator, pace) => told,
+            told = tell(&world, &origin, built, &mut narrator, pace) => told,
             () = signals.stop() => Err(interrupted()),
         };
         if args.keep && told.is_ok() {
@@ -72,14 +72,14 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Failure> {
 async fn tell(
     world: &World,
     origin: &Origin,
-    versions: filters::Versions,
+    built: filters::Built,
     narrator: &mut Narrator,
     pace: Pace,
 ) -> Result<(), Failure> {
     let client = Client::new(&format!("http://{}", world.admin_address()), world.data_dir().admin_token())?;
     let edge = world.edge.http_address().ok_or_else(|| Failure::failed("find the edge", "it does not listen"))?;
     let mut story = Story::new(&client, edge, origin.address, narrator, pace);
-    let told = story.tell(versions).await;
+    let told = story.tell(built).await;
     let (total, failed, reasons) = story.end().await;
     told?;
     for reason in reasons {
@@ -107,4 +107,3 @@ async fn keep(world: &World, narrator: &Narrator, signals: &mut Signals) -> Resu
 fn interrupted() -> Failure {
     Failure::failed("finish the demo", "told to stop; everything it started is gone")
 }
-

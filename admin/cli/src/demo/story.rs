@@ -111,7 +111,8 @@ impl<'a> Story<'a> {
     async fn register(&mut self, built: Built) -> Result<(), Failure> {
         self.narrator.step("Upload: every version is checked and compiled before it is stored")?;
         let refused = self.operator.register(b"not a filter".to_vec()).await;
-        let refused = refused.err().ok_or_else(|| Failure::failed("go on", "an upload that is no filter was accepted"))?;
+        let refused =
+            refused.err().ok_or_else(|| Failure::failed("go on", "an upload that is no filter was accepted"))?;
         self.narrator.say(format!("not a filter: refused, {}", refused.wrong.join("; ")))?;
         for (plugin, components) in [("headers", built.headers), ("bad", built.bad)] {
             for component in components {
@@ -141,8 +142,9 @@ impl<'a> Story<'a> {
 
     async fn roll_out(&mut self) -> Result<(), Failure> {
         self.narrator.step("Roll out headers 1.1.0 in steps; users stick to their version by header")?;
-        self.narrator.say("the demo moves the weights by hand; strategies that decide by themselves come in a later version")?;
-        let mut deployment = None;
+        self.narrator
+            .say("the demo moves the weights by hand; strategies that decide by themselves come in a later version")?;
+        let mut deployment: Option<String> = None;
         for percent in [5, 25, 50, 100] {
             let shares = [("1.0.0", 100 - percent), ("1.1.0", percent)];
             let shares = if percent == 100 { &shares[1..] } else { &shares[..] };
@@ -158,14 +160,17 @@ impl<'a> Story<'a> {
             let (shop, blog) = (shop.share("headers=1.1.0"), blog.share("headers=1.1.0"));
             let meant = f64::from(percent);
             check((shop - meant).abs() < 9.0 && (blog - meant).abs() < 9.0, "the shares are far from the weights")?;
-            self.narrator.say(format!("weight {percent:>3} %: shop {shop:.1} %, blog {blog:.1} % of requests; nobody went back"))?;
+            self.narrator.say(format!(
+                "weight {percent:>3} %: shop {shop:.1} %, blog {blog:.1} % of requests; nobody went back"
+            ))?;
         }
         Ok(())
     }
 
     /// The bad version panics in every response it touches.
     async fn deploy_bad(&mut self) -> Result<String, Failure> {
-        self.narrator.step(&format!("Deploy a bad version: bad 1.1.0 to {BAD_SHARE} % of shop and lab, not to blog"))?;
+        self.narrator
+            .step(&format!("Deploy a bad version: bad 1.1.0 to {BAD_SHARE} % of shop and lab, not to blog"))?;
         let shares = [("1.0.0", 100 - BAD_SHARE), ("1.1.0", BAD_SHARE)];
         let deployed = self.operator.deploy("bad", &shares, &[SHOP.id, LAB.id]).await?;
         self.settle_window().await;
@@ -242,7 +247,11 @@ impl<'a> Story<'a> {
             slowest.as_millis(),
             grouped(requests)
         ))?;
-        self.narrator.say(format!("memory of the whole process: {} before, {} after", mebibytes(before), mebibytes(after)))
+        self.narrator.say(format!(
+            "memory of the whole process: {} before, {} after",
+            mebibytes(before),
+            mebibytes(after)
+        ))
     }
 
     /// What both tenants are answered while one look lasts.
@@ -280,9 +289,10 @@ impl<'a> Story<'a> {
     /// One request apart from the traffic. Gives status and body.
     async fn probe(&self, tenant: &Tenant, user: u32) -> Result<(u16, String), Failure> {
         let url = format!("http://{}/probe", self.edge);
-        let request = reqwest::Client::builder().no_proxy().build().map(|client| {
-            client.get(url).header("host", tenant.host).header(USER_HEADER, user.to_string())
-        });
+        let request = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map(|client| client.get(url).header("host", tenant.host).header(USER_HEADER, user.to_string()));
         let tried = "send a probe";
         let answer = request.map_err(|error| Failure::from_chain(tried, &error))?.send().await;
         let answer = answer.map_err(|error| Failure::from_chain(tried, &error))?;

@@ -128,7 +128,8 @@ mod tests {
     fn shares_failures_and_moves_are_counted_by_window() {
         let tally = Tally::default();
         let see = |user, choice: &str, missing: &[&'static str]| {
-            let served = Served { choices: vec![choice.to_owned(), "other=2.0.0".to_owned()], missing: missing.to_vec() };
+            let served =
+                Served { choices: vec![choice.to_owned(), "other=2.0.0".to_owned()], missing: missing.to_vec() };
             tally.record("a", user, Ok(served));
         };
         see(1, "p=1.0.0", &[]);
