@@ -3,9 +3,6 @@
 wit_bindgen::generate!({
     world: "http-filter",
     path: "wit",
-    pub_export_macro: true,
-    export_macro_name: "export_component",
-    default_bindings_module: "switchyard_filter::macro_support::bindings",
 });
 
 pub use exports::switchyard::filter::handler;

@@ -44,6 +44,8 @@ pub mod clock;
 mod component;
 mod config;
 mod edits;
+#[doc(hidden)]
+pub mod exports;
 mod filter;
 mod halt;
 mod head;
@@ -85,8 +87,8 @@ macro_rules! version {
 #[doc(hidden)]
 pub mod macro_support {
     pub use crate::bindings;
-    pub use crate::bindings::export_component;
     pub use crate::component::{Component, Hosted};
+    pub use crate::exports;
     pub use crate::filter::Declared;
     pub use crate::instance::Instance;
     pub use serde;

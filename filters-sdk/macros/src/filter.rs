@@ -47,9 +47,7 @@ pub(crate) fn expand(wanted: &Wanted, mut block: ItemImpl) -> syn::Result<TokenS
             #[cfg(target_arch = "wasm32")]
             type Component = ::switchyard_filter::macro_support::Component<#filter>;
             #[cfg(target_arch = "wasm32")]
-            ::switchyard_filter::macro_support::export_component!(
-                Component with_types_in ::switchyard_filter::macro_support::bindings
-            );
+            ::switchyard_filter::export_hooks!(Component);
         };
     })
 }
