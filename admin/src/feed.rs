@@ -63,7 +63,11 @@ impl InProcessFeed {
     }
 
     /// Waits for `acknowledgements`, at most that long.
-    pub async fn await_acknowledgements(&self, generation: Generation, at_most: Duration) -> Option<Vec<Acknowledgement>> {
+    pub async fn await_acknowledgements(
+        &self,
+        generation: Generation,
+        at_most: Duration,
+    ) -> Option<Vec<Acknowledgement>> {
         let mut ticks = self.acknowledged.subscribe();
         let answered = async {
             loop {

@@ -30,9 +30,8 @@ pub(crate) async fn ensure(app: &App, data_dir: &Path) -> Result<(), AdminError>
         role: Role::Admin,
         expires_at_unix_ms: None,
     };
-    let order = Order::new(&Actor::first_start(), Asked::default(), Command::CreateToken(token), |_, _| {
-        Reply::no_content()
-    });
+    let order =
+        Order::new(&Actor::first_start(), Asked::default(), Command::CreateToken(token), |_, _| Reply::no_content());
     app.execute(order).await?;
     Ok(())
 }

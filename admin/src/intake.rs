@@ -113,11 +113,7 @@ pub async fn load(runtime: &Runtime, digest: Digest, bytes: Arc<Vec<u8>>) -> Res
 }
 
 /// Off the async threads: it blocks some milliseconds.
-pub async fn prepare(
-    runtime: &Runtime,
-    module: Arc<Module>,
-    spec: BindingSpec,
-) -> Result<Arc<Prepared>, PrepareError> {
+pub async fn prepare(runtime: &Runtime, module: Arc<Module>, spec: BindingSpec) -> Result<Arc<Prepared>, PrepareError> {
     let runtime = runtime.clone();
     let prepared = tokio::task::spawn_blocking(move || runtime.prepare(&module, spec)).await;
     prepared.unwrap_or_else(|_| Err(PrepareError::Health("preparing it did not end".to_owned())))

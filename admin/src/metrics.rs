@@ -1,8 +1,6 @@
 //! What the control plane counts, in the registry of whoever embeds it.
 
-use prometheus::{
-    Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-};
+use prometheus::{Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use std::time::Duration;
 use switchyard_contract::Generation;
 use switchyard_domain::deployment::{Deployment, Outcome};

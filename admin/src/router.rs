@@ -23,7 +23,8 @@ const UPLOAD_WITHIN_S: u64 = 600;
 /// `artifact_bytes_max`: of one upload.
 pub fn router(app: App, artifact_bytes_max: u64) -> Router {
     let upload_bytes_max = usize::try_from(artifact_bytes_max.saturating_add(FORM_BYTES_MAX)).unwrap_or(usize::MAX);
-    let upload = post(upload::register).layer(DefaultBodyLimit::max(upload_bytes_max)).layer(from_fn(within::<UPLOAD_WITHIN_S>));
+    let upload =
+        post(upload::register).layer(DefaultBodyLimit::max(upload_bytes_max)).layer(from_fn(within::<UPLOAD_WITHIN_S>));
     let api = Router::new()
         .route("/plugins", get(plugins::list))
         .route("/plugins/{plugin}", get(plugins::show).delete(plugins::delete))
@@ -76,7 +77,8 @@ async fn measured(State(app): State<App>, request: Request, next: Next) -> Respo
     let began = Instant::now();
     let method = request.method().clone();
     // The pattern, not the address: a bounded number of labels.
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let response = next.run(request).await;
     app.metrics().request(method.as_str(), &route, response.status().as_u16(), began.elapsed());
     response

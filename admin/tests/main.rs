@@ -1,1 +1,13 @@
-fn main(){}
+//! The control plane against real parts: a real SQLite file, a real listener, real filters. Nodes
+//! are tasks that follow the feed and answer what the test tells them to.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+mod deployments;
+mod harness;

@@ -84,13 +84,9 @@ fn view(row: AuditRow) -> AuditView {
 pub async fn verify(actor: Actor, State(app): State<App>) -> Result<Json<VerdictView>, Problem> {
     actor.may_see_installation("audit log")?;
     Ok(Json(match verify_audit(app.store()).await? {
-        Verdict::Intact { rows, head } => VerdictView {
-            intact: true,
-            rows_verified: rows,
-            head: Some(hex(&head)),
-            broken_at: None,
-            reason: None,
-        },
+        Verdict::Intact { rows, head } => {
+            VerdictView { intact: true, rows_verified: rows, head: Some(hex(&head)), broken_at: None, reason: None }
+        }
         Verdict::Broken { seq, reason } => VerdictView {
             intact: false,
             rows_verified: seq.saturating_sub(1),

@@ -44,7 +44,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
 
 impl Page {
     /// One page of what comes after the cursor. `items` are only those; `key` is what they sort by.
-    pub fn of<I, T>(&self, items: impl Iterator<Item = I>, key: impl Fn(&I) -> String, view: impl Fn(I) -> T) -> Listed<T> {
+    pub fn of<I, T>(
+        &self,
+        items: impl Iterator<Item = I>,
+        key: impl Fn(&I) -> String,
+        view: impl Fn(I) -> T,
+    ) -> Listed<T> {
         let mut items = items.peekable();
         let mut listed = Vec::new();
         let mut last = None;

@@ -8,8 +8,8 @@ use crate::app::{App, Order, Reply};
 use crate::artifacts::Staged;
 use crate::auth::Actor;
 use crate::intake::{self, Accepted, Claims};
-use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
 use axum::extract::State;
+use axum::extract::multipart::{Field, Multipart, MultipartError, MultipartRejection};
 use axum::response::Response;
 use http::StatusCode;
 use rand::RngExt;
@@ -38,7 +38,8 @@ pub async fn register(
     conditions: Conditions,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<Response, Problem> {
-    let form = form.map_err(|_| Problem::media_type("send the plugin as multipart/form-data with a part \"artifact\""))?;
+    let form =
+        form.map_err(|_| Problem::media_type("send the plugin as multipart/form-data with a part \"artifact\""))?;
     // Before 100 MB are read and compiled for somebody who may not register them.
     actor.may_register()?;
     let (artifact, claims) = receive(&app, form).await?;
@@ -47,13 +48,11 @@ pub async fn register(
     let fingerprint = artifact.digest().to_string();
     let registration = registration(&conditions, &accepted, artifact.as_ref());
     let warnings = accepted.warnings;
-    let present = move |world: &World, changes: &Changes| present(world, changes, &registration_key(&accepted.manifest), &warnings);
-    let order = Order::new(
-        &actor,
-        conditions.asked(fingerprint.as_bytes()),
-        Command::RegisterVersion(registration),
-        present,
-    );
+    let present = move |world: &World, changes: &Changes| {
+        present(world, changes, &registration_key(&accepted.manifest), &warnings)
+    };
+    let order =
+        Order::new(&actor, conditions.asked(fingerprint.as_bytes()), Command::RegisterVersion(registration), present);
     let done = app.execute(order.with_artifact(artifact)).await?;
     if done.changes.as_ref().is_some_and(|changes| !changes.list.is_empty()) {
         app.metrics().registered();

@@ -24,9 +24,9 @@ impl App {
         for deployment in world.deployments().values().rev().filter(|deployment| !deployment.is_settled()) {
             let Some(outcome) = self.outcome(&world, deployment) else { continue };
             self.metrics().settled(deployment, &outcome, super::now_unix_ms());
-            let command =
-                Command::Settle { deployment: deployment.id, effective: deployment.effective, outcome };
-            let silent = |_: &World, _: &switchyard_domain::Changes| Reply { status: 204, body: Value::Null, shown: None };
+            let command = Command::Settle { deployment: deployment.id, effective: deployment.effective, outcome };
+            let silent =
+                |_: &World, _: &switchyard_domain::Changes| Reply { status: 204, body: Value::Null, shown: None };
             self.execute(Order::new(&Actor::engine(), Asked::default(), command, silent)).await?;
         }
         Ok(())
@@ -48,11 +48,7 @@ fn outcome_of(world: &World, deployment: &Deployment, acknowledgements: &[Acknow
         .flat_map(|ack| ack.refused.iter().map(|refusal| (ack.node.clone(), refusal)))
         .filter(|(_, refusal)| refusal.plugin.as_ref().is_none_or(|plugin| *plugin == deployment.plugin))
         .filter(|(_, refusal)| decides(&refusal.tenant))
-        .map(|(node, refusal)| NodeRefusal {
-            node,
-            tenant: refusal.tenant.clone(),
-            reason: refusal.reason.clone(),
-        })
+        .map(|(node, refusal)| NodeRefusal { node, tenant: refusal.tenant.clone(), reason: refusal.reason.clone() })
         .collect();
     if refusals.is_empty() {
         return Outcome::Completed;

@@ -73,8 +73,14 @@ fn hash(seq: u64, generation: u64, row: &NewAuditRow, previous: &Hash) -> Hash {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// `head` may be written down elsewhere: a log cut and rebuilt would not end in it.
-    Intact { rows: u64, head: Hash },
-    Broken { seq: u64, reason: String },
+    Intact {
+        rows: u64,
+        head: Hash,
+    },
+    Broken {
+        seq: u64,
+        reason: String,
+    },
 }
 
 /// Reads the whole log, oldest first, and follows the chain to the recorded head.

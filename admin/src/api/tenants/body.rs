@@ -96,9 +96,11 @@ impl TenantBody {
     /// Errors: every text that is not what it should be.
     pub fn spec(&self, id: TenantId) -> Result<TenantSpec, Vec<Reason>> {
         let mut reasons = Vec::new();
-        let hosts = self.hosts.iter().enumerate().filter_map(|(at, host)| {
-            parsed(&host.to_ascii_lowercase(), &format!("/hosts/{at}"), &mut reasons)
-        });
+        let hosts = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter_map(|(at, host)| parsed(&host.to_ascii_lowercase(), &format!("/hosts/{at}"), &mut reasons));
         let hosts = hosts.collect();
         let bindings = self.plugins.iter().enumerate().filter_map(|(at, body)| body.bound(at, &mut reasons)).collect();
         let defaults = TenantLimits::default();
@@ -109,7 +111,10 @@ impl TenantBody {
             bindings,
             show_versions: self.show_versions,
             limits: TenantLimits {
-                buffered_body_bytes_max: self.limits.buffered_body_bytes_max.unwrap_or(defaults.buffered_body_bytes_max),
+                buffered_body_bytes_max: self
+                    .limits
+                    .buffered_body_bytes_max
+                    .unwrap_or(defaults.buffered_body_bytes_max),
                 exchanges_max: self.limits.exchanges_max.unwrap_or(defaults.exchanges_max),
             },
         };
@@ -150,10 +155,10 @@ impl UpstreamBody {
             name: self.name.clone(),
             addresses: self.addresses.clone(),
             protocol: self.protocol,
-            tls: self.tls.as_ref().map(|tls| UpstreamTls {
-                server_name: tls.server_name.clone(),
-                ca_pem: tls.ca_pem.clone(),
-            }),
+            tls: self
+                .tls
+                .as_ref()
+                .map(|tls| UpstreamTls { server_name: tls.server_name.clone(), ca_pem: tls.ca_pem.clone() }),
             health_check: self.health_check.as_ref().map(HealthCheckBody::health_check),
             timeouts: UpstreamTimeouts {
                 connect_ms: self.timeouts.connect_ms.unwrap_or(defaults.connect_ms),

@@ -116,9 +116,9 @@ fn status(deployment: &Deployment, outcome: Option<&Outcome>) -> &'static str {
 impl Progress {
     fn of(app: &App, deployment: &Deployment) -> Self {
         let nodes = app.feed().nodes();
-        let acknowledged = nodes.values().filter(|node| {
-            node.acknowledgement.as_ref().is_some_and(|ack| ack.generation >= deployment.effective)
-        });
+        let acknowledged = nodes
+            .values()
+            .filter(|node| node.acknowledgement.as_ref().is_some_and(|ack| ack.generation >= deployment.effective));
         Self { nodes_acknowledged: acknowledged.count(), nodes_total: nodes.len() }
     }
 }

@@ -63,10 +63,8 @@ impl Store for SqliteStore {
         let failed = unavailable("read the store");
         // One transaction: the documents are those of this generation.
         let mut transaction = self.readers.begin().await.map_err(&failed)?;
-        let generation: i64 = sqlx::query_scalar("SELECT generation FROM world")
-            .fetch_one(&mut *transaction)
-            .await
-            .map_err(&failed)?;
+        let generation: i64 =
+            sqlx::query_scalar("SELECT generation FROM world").fetch_one(&mut *transaction).await.map_err(&failed)?;
         let rows: Vec<(String, String, i64, String)> =
             sqlx::query_as("SELECT kind, id, generation, body FROM resource ORDER BY kind, id")
                 .fetch_all(&mut *transaction)
