@@ -10,13 +10,13 @@ use hyper::{Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 /// Users of a host; each belongs to one connection, so that a user's requests follow each other.
-const USERS: u32 = 400;
+pub const USERS: u32 = 2_000;
 /// An answer that takes longer is a failed request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The pause after a connection could not be made: the failure is counted, not multiplied.
@@ -33,6 +33,8 @@ const VERSIONS_HEADER: &str = "x-switchyard-versions";
 /// Traffic that runs until it is stopped.
 pub struct Load {
     clients: JoinSet<()>,
+    /// Requests each client has finished.
+    finished: Vec<Arc<AtomicU64>>,
     stop: Arc<AtomicBool>,
 }
 
@@ -40,15 +42,27 @@ impl Load {
     /// `connections` for each host.
     pub fn start(edge: SocketAddr, hosts: &[&'static str], connections: u32, tally: &Arc<Tally>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let mut clients = JoinSet::new();
+        let (mut clients, mut finished) = (JoinSet::new(), Vec::new());
         for host in hosts {
             for connection in 0..connections {
                 let users = (connection..USERS).step_by(connections as usize).collect();
-                let client = Client { edge, host, users, tally: tally.clone() };
+                let counter = Arc::new(AtomicU64::new(0));
+                finished.push(counter.clone());
+                let client = Client { edge, host, users, tally: tally.clone(), finished: counter };
                 clients.spawn(client.run(stop.clone()));
             }
         }
-        Self { clients, stop }
+        Self { clients, finished, stop }
+    }
+
+    /// Until every request that is under way now has ended: each client has one at a time.
+    pub async fn turn_over(&self) {
+        for counter in &self.finished {
+            let before = counter.load(Ordering::Relaxed);
+            while counter.load(Ordering::Relaxed) == before {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
     }
 
     /// Every request that was begun is finished and counted.
@@ -63,6 +77,7 @@ struct Client {
     host: &'static str,
     users: Vec<u32>,
     tally: Arc<Tally>,
+    finished: Arc<AtomicU64>,
 }
 
 impl Client {
@@ -76,6 +91,7 @@ impl Client {
             let outcome = answer.unwrap_or_else(|_| Err(format!("no answer within {ANSWER_WITHIN:?}")));
             let failed = outcome.is_err();
             self.tally.record(self.host, user, outcome);
+            self.finished.fetch_add(1, Ordering::Relaxed);
             if failed {
                 tokio::time::sleep(AFTER_FAILURE).await;
             }

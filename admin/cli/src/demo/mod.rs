@@ -5,6 +5,7 @@ mod filters;
 mod load;
 mod narrate;
 mod origin;
+mod stage;
 mod story;
 mod tally;
 
@@ -17,7 +18,8 @@ use crate::world::World;
 use crate::{limits, logging};
 use narrate::Narrator;
 use origin::Origin;
-use story::{Pace, Story};
+use stage::{Pace, Stage};
+use story::Story;
 
 /// Show the main job on this machine.
 ///
@@ -78,13 +80,14 @@ async fn tell(
 ) -> Result<(), Failure> {
     let client = Client::new(&format!("http://{}", world.admin_address()), world.data_dir().admin_token())?;
     let edge = world.edge.http_address().ok_or_else(|| Failure::failed("find the edge", "it does not listen"))?;
-    let mut story = Story::new(&client, edge, origin.address, narrator, pace);
+    let stage = Stage::new(&client, edge, origin.address, pace);
+    let mut story = Story { stage, narrator };
     let told = story.tell(built).await;
-    let (total, failed, reasons) = story.end().await;
-    told?;
+    let (total, failed, reasons) = story.stage.end().await;
     for reason in reasons {
-        narrator.say(reason)?;
+        narrator.say(format!("failed: {reason}"))?;
     }
+    told?;
     narrator.verdict(total, failed)?;
     if failed > 0 {
         return Err(Failure::failed("keep every request served", format!("{failed} of {total} failed")));

@@ -84,6 +84,11 @@ impl Tally {
         self.lock().windows.remove(host).unwrap_or_default()
     }
 
+    /// Whoever comes next is new: moves are counted from here.
+    pub fn forget_users(&self) {
+        self.lock().users.clear();
+    }
+
     /// When an answer of that choice last arrived.
     pub fn last_seen(&self, host: &'static str, choice: &str) -> Option<Instant> {
         self.lock().last_seen.get(&(host, choice.to_owned())).copied()
