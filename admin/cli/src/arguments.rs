@@ -14,7 +14,7 @@ pub const COMPILE: &str = "__compile";
 /// API of a running server. On the machine of the server, commands find it through its data folder;
 /// elsewhere, name it with --admin and --token.
 #[derive(Debug, Parser)]
-#[command(name = "switchyard", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "switchyard", version, max_term_width = 100)]
 #[command(after_long_help = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused.\n\n\
 Examples:\n  \
 switchyard demo\n  \
