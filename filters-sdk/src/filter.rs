@@ -55,10 +55,12 @@ pub trait Filter: Sized + 'static {
         Ok(Whole::keep())
     }
 
-    /// The trailers of the response.
+    /// The trailers of the response. A host that does not call this hook refuses the filter when it is
+    /// prepared, and says so.
     fn on_trailers(&mut self, trailers: &Headers) {}
 
-    /// How the exchange ended.
+    /// How the exchange ended. A host that does not call this hook refuses the filter when it is
+    /// prepared, and says so.
     fn on_finished(&mut self, outcome: &Finished) {}
 
     /// Looks at a configuration that parsed. An error is shown to the operator, and the version does

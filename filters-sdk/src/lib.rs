@@ -35,7 +35,7 @@
 //! Nothing here panics on what it is given. A panic in a filter traps: its instance is discarded,
 //! the message stays as it was, and the failure policy of the binding decides.
 
-#[cfg(all(feature = "arena", target_arch = "wasm32"))]
+#[cfg(any(test, all(feature = "arena", target_arch = "wasm32")))]
 mod arena;
 #[doc(hidden)]
 pub mod bindings;

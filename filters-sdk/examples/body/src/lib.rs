@@ -4,8 +4,8 @@
 //! { "request": "count", "response": "uppercase", "body_bytes_max": 65536 }
 //! ```
 //!
-//! What it saw of the request's body is told by response headers; what it saw of the response's body
-//! is logged at the end.
+//! What it saw of the request's body is told by response headers; what it saw of a body read in chunks
+//! is logged at its end.
 
 use switchyard_filter::prelude::*;
 
@@ -100,13 +100,6 @@ impl Filter for Body {
     fn on_response_body(&mut self, body: Vec<u8>) -> Result<Whole, Failure> {
         Ok(self.response.whole(body))
     }
-
-    fn on_finished(&mut self, outcome: &Finished) {
-        let Seen { chunks, bytes, .. } = &self.response;
-        let fields =
-            [("chunks", chunks.to_string()), ("bytes", bytes.to_string()), ("status", outcome.status.to_string())];
-        log::emit(log::Level::Info, "response body", &fields.each_ref().map(|(name, value)| (*name, value.as_str())));
-    }
 }
 
 impl Seen {
@@ -114,6 +107,10 @@ impl Seen {
         // The end may come by itself.
         self.chunks += u32::from(!chunk.is_empty());
         self.bytes += chunk.len();
+        if end {
+            let (chunks, bytes) = (self.chunks.to_string(), self.bytes.to_string());
+            log::emit(log::Level::Info, "end of a body", &[("chunks", &chunks), ("bytes", &bytes)]);
+        }
         Ok(match mode {
             Mode::Splice | Mode::Count | Mode::Whole => Chunk::Keep,
             Mode::Uppercase => Chunk::Replace(chunk.to_ascii_uppercase()),
