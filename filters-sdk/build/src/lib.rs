@@ -12,6 +12,8 @@ mod examples;
 mod inspect;
 mod layout;
 mod rust;
+#[cfg(test)]
+mod tests;
 mod toolchain;
 
 pub use build::{Build, Built};

@@ -1,7 +1,8 @@
 //! The examples build into components that are what they say.
 
 use std::path::PathBuf;
-use switchyard_filter_build::{BuildError, example, example_version, examples_dir, inspect};
+use switchyard_filter_build::{BuildError, NO_RUSTUP_TARGET, Toolchain};
+use switchyard_filter_build::{example, example_version, examples_dir, inspect};
 
 /// Every Rust example: folders with a `Cargo.toml`.
 fn rust_examples() -> Vec<String> {
@@ -89,4 +90,15 @@ fn what_is_no_filter_is_refused_with_reasons() {
     std::fs::write(folder.path().join("src/lib.rs"), "").expect("written");
     let error = build().to_string();
     assert!(error.contains("handler@0.1.0 is not exported"), "{error}");
+}
+
+/// Under the switch every test of this file builds the other way.
+#[test]
+fn the_switch_chooses_debians_toolchain() {
+    let pretend_missing = std::env::var_os(NO_RUSTUP_TARGET).is_some_and(|value| !value.is_empty() && value != "0");
+    match Toolchain::find() {
+        Ok(toolchain) => assert_eq!(matches!(toolchain, Toolchain::Debian { .. }), pretend_missing),
+        // Neither way is possible: then the error says how to make one possible.
+        Err(error) => assert!(error.to_string().contains("rustup target add wasm32-unknown-unknown"), "{error}"),
+    }
 }

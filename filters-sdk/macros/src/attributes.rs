@@ -68,3 +68,32 @@ fn header_name(name: &LitStr) -> syn::Result<String> {
     }
     Ok(text.to_ascii_lowercase())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Headers, Wanted};
+    use quote::quote;
+
+    fn refused(attribute: proc_macro2::TokenStream) -> String {
+        syn::parse2::<Wanted>(attribute).err().expect("refused").to_string()
+    }
+
+    #[test]
+    fn names_are_lower_case_and_there_once() {
+        let attribute = quote!(request_line, request_headers("X-B", "x-a", "x-b"), response_headers(all));
+        let wanted = syn::parse2::<Wanted>(attribute).expect("good");
+        assert!(wanted.request_line && matches!(wanted.response_headers, Some(Headers::All)));
+        assert!(matches!(wanted.request_headers, Some(Headers::Named(names)) if names == ["x-a", "x-b"]));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        assert!(refused(quote!(request_header("a"))).starts_with("expected `request_line`"));
+        assert!(refused(quote!(request_headers(everything))).starts_with("expected header names"));
+        assert!(refused(quote!(request_headers(all, "a"))).starts_with("expected header names"));
+        assert!(refused(quote!(request_headers("a b"))).starts_with("not a header name"));
+        assert!(refused(quote!(request_headers(""))).starts_with("not a header name"));
+        assert_eq!(refused(quote!(request_line, request_line)), "`request_line` is given twice");
+        assert_eq!(refused(quote!(request_line request_headers(all))), "expected `,`");
+    }
+}

@@ -90,3 +90,43 @@ fn names(headers: Option<&Headers>) -> TokenStream {
         Some(Headers::Named(names)) => quote!(::core::option::Option::Some(&[#(#names),*])),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Wanted, expand};
+    use quote::quote;
+
+    fn expanded(block: proc_macro2::TokenStream) -> syn::Result<String> {
+        expand(&Wanted::default(), syn::parse2(block)?).map(|tokens| tokens.to_string())
+    }
+
+    #[test]
+    fn only_an_impl_of_filter_for_one_type_is_taken() {
+        let refused = |block| expanded(block).expect_err("refused").to_string();
+        assert!(refused(quote!(impl Gate {})).starts_with("#[filter] belongs on"));
+        assert!(refused(quote!(impl Clone for Gate {})).starts_with("#[filter] belongs on"));
+        assert!(
+            refused(quote!(
+                impl<T> Filter for Gate<T> {}
+            ))
+            .starts_with("a filter is one type")
+        );
+    }
+
+    #[test]
+    fn what_is_left_out_is_filled_in_and_what_is_there_is_kept() {
+        let bare = expanded(quote!(impl Filter for Gate {})).expect("good");
+        assert!(bare.contains("NoConfig") && bare.contains("Default :: default"));
+        let full = quote!(impl Filter for Gate { type Config = C; fn new(c: &'static C) -> Self { Gate } });
+        let full = expanded(full).expect("good");
+        assert!(!full.contains("NoConfig") && !full.contains("Default :: default"));
+    }
+
+    #[test]
+    fn phases_follow_from_the_hooks() {
+        let body = expanded(quote!(impl Filter for Gate { fn on_response_body(&mut self) {} })).expect("good");
+        for wanted in ["response : true", "response_body : true", "request_body : false", "finished : false"] {
+            assert!(body.contains(wanted), "{wanted}");
+        }
+    }
+}
