@@ -21,8 +21,8 @@ use pingora::Error;
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::HttpTask;
 use pingora::protocols::http::subrequest::server::SubrequestHandle;
-use pingora::proxy::Session;
 use pingora::proxy::subrequest::{BodyMode, Ctx};
+use pingora::proxy::{PreparedSubrequest, Session};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, OnceLock};
@@ -157,8 +157,7 @@ async fn exchange(session: &mut Session, request: &mut Request, held: Option<Byt
     let leg = Leg { head, request: request.leg(), learned: learned.clone() };
     let body_mode = if streams || held.is_some() { BodyMode::ExpectBody } else { BodyMode::NoBody };
     let context = Ctx::builder().body_mode(body_mode).user_ctx(Box::new(Some(leg))).build();
-    let spawner = session.subrequest_spawner.as_ref().ok_or_else(|| internal("no subrequests on this session"))?;
-    let (leg, handle) = spawner.create_subrequest(session.as_downstream(), context);
+    let (leg, handle) = create_leg(session, context)?;
     let mut back = WayBack { held: None, ended: false };
     let result = {
         let leg = pin!(leg.run());
@@ -169,6 +168,19 @@ async fn exchange(session: &mut Session, request: &mut Request, held: Option<Byt
         request.upstream_us = learned.upstream_us;
     }
     result
+}
+
+/// pingora writes the request head down as HTTP/1 text and parses it again for the leg, which fails
+/// for HTTP/2 requests (no `Host`, no such version). The leg's head is replaced in `begin_leg`
+/// anyway, so a stand-in takes its place meanwhile.
+fn create_leg(session: &mut Session, context: Ctx) -> pingora::Result<(PreparedSubrequest, SubrequestHandle)> {
+    let spawner = session.subrequest_spawner.take().ok_or_else(|| internal("no subrequests on this session"))?;
+    let mut stand_in = RequestHeader::build("GET", b"/", Some(1))?;
+    stand_in.insert_header(HOST, HeaderValue::from_static("leg"))?;
+    std::mem::swap(session.req_header_mut(), &mut stand_in);
+    let leg = spawner.create_subrequest(session.as_downstream(), context);
+    std::mem::swap(session.req_header_mut(), &mut stand_in);
+    Ok(leg)
 }
 
 impl Request {

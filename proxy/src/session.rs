@@ -8,7 +8,8 @@ use pingora::apps::HttpServerApp;
 use pingora::protocols::http::ServerSession;
 use pingora::protocols::http::v2::server::{self as h2, H2Accept};
 use pingora::protocols::l4::stream::Stream as L4Stream;
-use pingora::protocols::{ALPN, Digest, GetSocketDigest, SocketDigest, Stream};
+use pingora::protocols::{ALPN, Digest, GetSocketDigest, SocketDigest, Ssl, Stream};
+use pingora::{ErrorType, OrErr};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -23,33 +24,38 @@ const MALFORMED_STREAMS_MAX: usize = 32;
 const PREFACE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Runs until the connection is over. The header deadline covers everything up to the first
-/// request: a slow TLS handshake or preface is closed by the sweep.
+/// request: a slow TLS handshake or preface is closed by the sweep, or when the node stops.
 pub async fn serve(worker: Arc<Worker>, accepted: Accepted) {
-    let opened = match &worker.context.certificates {
-        Some(certificates) if accepted.tls => {
-            let stream = l4(accepted.stream);
-            match stream {
-                Ok(stream) => {
-                    certificates.acceptor().tls_handshake(stream).await.map(|stream| Box::new(stream) as Stream)
-                }
-                Err(error) => return tracing::debug!(%error, "connection lost"),
-            }
-        }
-        _ => match clear_text(accepted.stream).await {
-            Ok(Clear::Http1(stream)) => Ok(stream),
-            Ok(Clear::Http2(stream)) => return http2(&worker, stream).await,
-            Err(error) => return tracing::debug!(%error, "connection lost"),
-        },
+    let mut stop = worker.context.stop.clone();
+    let opened = tokio::select! {
+        opened = open(&worker, accepted) => opened,
+        _ = stop.wait_for(|stop| *stop) => return,
     };
     match opened {
-        Ok(stream) if stream.selected_alpn_proto() == Some(ALPN::H2) => http2(&worker, stream).await,
-        Ok(stream) => http1(&worker, stream).await,
-        Err(error) => tracing::debug!(%error, "TLS handshake failed"),
+        Ok(Opened::Http1(stream)) => http1(&worker, stream).await,
+        Ok(Opened::Http2(stream)) => http2(&worker, stream).await,
+        Err(error) => tracing::debug!(%error, "connection lost before its first request"),
     }
 }
 
-fn l4(stream: std::net::TcpStream) -> io::Result<L4Stream> {
-    Ok(with_digest(TcpStream::from_std(stream)?))
+/// A connection whose protocol is known.
+enum Opened {
+    Http1(Stream),
+    Http2(Stream),
+}
+
+async fn open(worker: &Worker, accepted: Accepted) -> pingora::Result<Opened> {
+    let stream = TcpStream::from_std(accepted.stream).or_err(ErrorType::AcceptError, "taking up a connection")?;
+    match &worker.context.certificates {
+        Some(certificates) if accepted.tls => {
+            let stream = certificates.acceptor().tls_handshake(with_digest(stream)).await?;
+            Ok(match stream.selected_alpn_proto() {
+                Some(ALPN::H2) => Opened::Http2(Box::new(stream)),
+                _ => Opened::Http1(Box::new(stream)),
+            })
+        }
+        _ => clear_text(stream).await.or_err(ErrorType::ReadError, "waiting for the first bytes"),
+    }
 }
 
 fn with_digest(stream: TcpStream) -> L4Stream {
@@ -59,23 +65,17 @@ fn with_digest(stream: TcpStream) -> L4Stream {
     stream
 }
 
-enum Clear {
-    Http1(Stream),
-    Http2(Stream),
-}
-
 /// HTTP/2 with prior knowledge begins with the preface; nothing of it is consumed here.
-async fn clear_text(stream: std::net::TcpStream) -> io::Result<Clear> {
-    let stream = TcpStream::from_std(stream)?;
+async fn clear_text(stream: TcpStream) -> io::Result<Opened> {
     let mut seen = [0u8; H2_PREFACE.len()];
     loop {
         let peeked = stream.peek(&mut seen).await?;
         let start = seen.get(..peeked).unwrap_or_default();
         if start == H2_PREFACE {
-            return Ok(Clear::Http2(Box::new(with_digest(stream))));
+            return Ok(Opened::Http2(Box::new(with_digest(stream))));
         }
         if start.is_empty() || !H2_PREFACE.starts_with(start) {
-            return Ok(Clear::Http1(Box::new(with_digest(stream))));
+            return Ok(Opened::Http1(Box::new(with_digest(stream))));
         }
         // The kernel reports the same bytes as readable at once; wait for more of them.
         tokio::time::sleep(PREFACE_PAUSE).await;
