@@ -44,7 +44,16 @@ fn reasons(body: &[u8]) -> Vec<String> {
     if !problem.errors.is_empty() {
         return problem.errors.into_iter().map(Reason::text).collect();
     }
-    [problem.detail, problem.title].into_iter().find(|text| !text.is_empty()).into_iter().collect()
+    let said = [problem.detail, problem.title].into_iter().find(|text| !text.is_empty());
+    said.or_else(|| short_text(body)).into_iter().collect()
+}
+
+/// What something between us and the API may have said instead of a problem.
+fn short_text(body: &[u8]) -> Option<String> {
+    const CHARS_MAX: usize = 300;
+    let text = std::str::from_utf8(body).ok()?.trim();
+    let is_text = !text.is_empty() && !text.starts_with(['<', '{']) && text.len() <= CHARS_MAX;
+    is_text.then(|| text.to_owned())
 }
 
 fn advice(status: u16) -> Option<&'static str> {
@@ -66,6 +75,7 @@ mod tests {
             failure("x", 400, br#"{"title":"t","detail":"d","errors":[{"pointer":"/x","reason":"a"},{"reason":"b"}]}"#);
         assert_eq!((all.exit, all.wrong), (Exit::Refused, vec!["/x: a".to_owned(), "b".to_owned()]));
         assert_eq!(failure("x", 500, br#"{"title":"t","detail":"d"}"#).wrong, ["d"]);
+        assert_eq!(failure("x", 400, b"bad query\n").wrong, ["bad query"]);
         let silent = failure("x", 502, b"<html>");
         assert_eq!((silent.exit, silent.wrong.len()), (Exit::Failed, 1));
     }

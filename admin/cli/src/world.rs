@@ -8,7 +8,8 @@ use prometheus::Registry;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use switchyard_admin::Admin;
-use switchyard_proxy::{Edge, ProxyTelemetry};
+use switchyard_contract::feed::Feed;
+use switchyard_proxy::{Edge, EdgeSettings, ProxyTelemetry};
 use switchyard_runtime::Runtime;
 
 /// Everything that runs. Ends well only through `stop`.
@@ -36,12 +37,11 @@ impl World {
             Failure::from_chain(format!("start the admin plane on {admin_listen}"), &error)
                 .advise("is the address in use? admin.listen in the configuration names another")
         })?;
-        let edge = match Edge::start(settings.edge, runtime, admin.feed(), &registry) {
+        let edge = match start_edge(settings.edge, runtime, admin.feed(), registry).await {
             Ok(edge) => edge,
-            Err(error) => {
+            Err(failure) => {
                 admin.stop().await;
-                return Err(Failure::from_chain("start the proxy", &error)
-                    .advise("is an address in use? edge.http and edge.https in the configuration name others"));
+                return Err(failure);
             }
         };
         let world = Self { edge, admin, data_dir: settings.data_dir, _held: held };
@@ -63,4 +63,19 @@ impl World {
         self.edge.stop().await;
         self.admin.stop().await;
     }
+}
+
+/// It opens files and sockets and starts threads: not for a thread that serves the admin API.
+async fn start_edge(
+    settings: EdgeSettings,
+    runtime: Runtime,
+    feed: Arc<dyn Feed>,
+    registry: Registry,
+) -> Result<Edge, Failure> {
+    let tried = "start the proxy";
+    let started = tokio::task::spawn_blocking(move || Edge::start(settings, runtime, feed, &registry)).await;
+    started.map_err(|error| Failure::from_chain(tried, &error))?.map_err(|error| {
+        Failure::from_chain(tried, &error)
+            .advise("is an address in use? edge.http and edge.https in the configuration name others")
+    })
 }

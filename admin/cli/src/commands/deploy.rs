@@ -80,7 +80,7 @@ pub struct RollbackArgs {
     #[arg(long)]
     pub name: Option<String>,
     /// Instead of what was there before, deploy this version at once everywhere
-    #[arg(long, requires = "name", value_name = "VERSION")]
+    #[arg(long, requires = "name", conflicts_with = "deployment", value_name = "VERSION")]
     pub to_version: Option<String>,
     /// Why, for the history and the audit log
     #[arg(long, default_value = "", hide_default_value = true, conflicts_with = "to_version")]

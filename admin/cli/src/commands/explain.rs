@@ -5,20 +5,30 @@ use super::split::shares;
 use crate::column;
 use crate::failure::Failure;
 use crate::output::{Column, fields, items, table};
+use std::net::IpAddr;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Host the request would be for
     #[arg(long)]
     host: String,
-    /// Value of the cookie, header or client address that splits stick to
+    /// Value of the cookie the split sticks to, where it sticks to one
     #[arg(long, value_name = "VALUE")]
-    key: Option<String>,
+    cookie: Option<String>,
+    /// Value of the header the split sticks to, where it sticks to one
+    #[arg(long, value_name = "VALUE")]
+    header: Option<String>,
+    /// Address of the client
+    #[arg(long)]
+    address: Option<IpAddr>,
 }
 
 pub async fn run(args: Args, context: &Context) -> Result<(), Failure> {
+    let address = args.address.map(|address| address.to_string());
     let mut query = vec![("host", args.host.as_str())];
-    query.extend(args.key.as_deref().map(|key| ("key", key)));
+    for (name, value) in [("cookie", &args.cookie), ("header", &args.header), ("address", &address)] {
+        query.extend(value.as_deref().map(|value| (name, value)));
+    }
     let tried = format!("explain a request for {}", args.host);
     let answer = context.client.get(&tried, &["explain"], &query).await?;
     context.output.answer(&answer, |answer| {

@@ -2,7 +2,7 @@
 //! part of the program takes.
 
 use super::check::Check;
-use super::written::Written;
+use super::written::{Written, default_node};
 use super::{Config, refused};
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
@@ -52,8 +52,8 @@ impl Config {
         }
         let log_lines_buffered_max =
             check.within("telemetry.log_lines_buffered_max", telemetry.log_lines_buffered_max, 16..=1 << 24);
-        match (admin, edge, runtime) {
-            (Some(admin), Some(edge), Some(runtime)) if check.faults.is_empty() => {
+        match (admin, runtime) {
+            (Some(admin), Some(runtime)) if check.faults.is_empty() => {
                 Ok(Settings { data_dir, admin, edge, runtime, log, log_lines_buffered_max })
             }
             _ => {
@@ -94,16 +94,19 @@ fn environment(written: &str, check: &mut Check<'_>) -> Option<Environment> {
     found
 }
 
-fn edge(written: &Written, data_dir: &Path, check: &mut Check<'_>) -> Option<EdgeSettings> {
+fn edge(written: &Written, data_dir: &Path, check: &mut Check<'_>) -> EdgeSettings {
     let (node, edge, telemetry) = (&written.node, &written.edge, &written.telemetry);
-    let name =
-        node.name.parse::<NodeId>().map_err(|error| check.fault("node.name", format_args!("is refused: {error}"))).ok();
+    let name = node.name.parse::<NodeId>().unwrap_or_else(|error| {
+        check.fault("node.name", format_args!("is refused: {error}"));
+        // Nothing starts; the other values are still looked at.
+        default_node()
+    });
     let http = check.listen("edge.http", &edge.http);
     let https = check.listen("edge.https", &edge.https).filter(|_| !edge.certificates.is_empty());
     let certificates =
         edge.certificates.iter().map(|pem| CertificateFiles { chain: pem.chain.clone(), key: pem.key.clone() });
-    let defaults = EdgeSettings::new(name?, data_dir.to_owned());
-    Some(EdgeSettings {
+    let defaults = EdgeSettings::new(name, data_dir.to_owned());
+    EdgeSettings {
         http,
         https,
         certificates: certificates.collect(),
@@ -128,7 +131,7 @@ fn edge(written: &Written, data_dir: &Path, check: &mut Check<'_>) -> Option<Edg
         upstream_idle_max: check.within("edge.upstream_idle_max", edge.upstream_idle_max, 0..=1_000_000),
         report_interval_ms: check.within("node.report_interval_ms", node.report_interval_ms, 10..=MS_MAX),
         ..defaults
-    })
+    }
 }
 
 fn access_log(written: &str) -> AccessLog {

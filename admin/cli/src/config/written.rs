@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use switchyard_contract::NodeId;
 use switchyard_proxy::EdgeSettings;
 use switchyard_runtime::RuntimeSettings;
 
@@ -194,5 +195,9 @@ impl Default for Telemetry {
 
 /// The parts know their own defaults; only places and addresses are decided here.
 fn edge_defaults() -> EdgeSettings {
-    EdgeSettings::new(NODE_NAME.parse().expect("the default name is valid"), PathBuf::new())
+    EdgeSettings::new(default_node(), PathBuf::new())
+}
+
+pub fn default_node() -> NodeId {
+    NODE_NAME.parse().expect("the default name is valid")
 }

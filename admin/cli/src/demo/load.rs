@@ -15,8 +15,6 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// Users of a host; each belongs to one connection, so that a user's requests follow each other.
-pub const USERS: u32 = 2_000;
 /// An answer that takes longer is a failed request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The pause after a connection could not be made: the failure is counted, not multiplied.
@@ -39,13 +37,14 @@ pub struct Load {
 }
 
 impl Load {
-    /// `connections` for each host.
-    pub fn start(edge: SocketAddr, hosts: &[&'static str], connections: u32, tally: &Arc<Tally>) -> Self {
+    /// `connections` and `users` are those of each host. A user belongs to one connection, so that
+    /// its requests follow each other.
+    pub fn start(edge: SocketAddr, hosts: &[&'static str], connections: u32, users: u32, tally: &Arc<Tally>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (mut clients, mut finished) = (JoinSet::new(), Vec::new());
         for host in hosts {
             for connection in 0..connections {
-                let users = (connection..USERS).step_by(connections as usize).collect();
+                let users = (connection..users).step_by(connections as usize).collect();
                 let counter = Arc::new(AtomicU64::new(0));
                 finished.push(counter.clone());
                 let client = Client { edge, host, users, tally: tally.clone(), finished: counter };

@@ -25,11 +25,13 @@ pub struct Pace {
     /// A look at the traffic.
     pub look: Duration,
     pub swaps: u32,
+    /// Users of each tenant: few enough that each comes back while one look lasts.
+    pub users: u32,
 }
 
 impl Pace {
-    pub const FULL: Self = Self { look: Duration::from_millis(1_500), swaps: 100 };
-    pub const QUICK: Self = Self { look: Duration::from_millis(400), swaps: 10 };
+    pub const FULL: Self = Self { look: Duration::from_millis(1_500), swaps: 100, users: 1_500 };
+    pub const QUICK: Self = Self { look: Duration::from_millis(400), swaps: 10, users: 90 };
 }
 
 pub struct Stage<'a> {
@@ -49,7 +51,7 @@ impl<'a> Stage<'a> {
     /// Traffic for shop and blog, from when both are served.
     pub async fn begin_traffic(&mut self) -> Result<(), Failure> {
         self.wait_for_routes().await?;
-        self.load = Some(Load::start(self.edge, &[SHOP.host, BLOG.host], CONNECTIONS, &self.tally));
+        self.load = Some(Load::start(self.edge, &[SHOP.host, BLOG.host], CONNECTIONS, self.pace.users, &self.tally));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //! where it must hold; a check that fails ends the demo with exit code 1.
 
 use super::filters::Built;
-use super::load::{HEADERS_MARK, USER_HEADER, USERS};
+use super::load::{HEADERS_MARK, USER_HEADER};
 use super::narrate::{Narrator, grouped};
 use super::stage::{BLOG, CONNECTIONS, LAB, SHOP, Stage, check};
 use super::tally::Window;
@@ -99,7 +99,10 @@ impl Story<'_> {
             let back = shop.moved("headers=1.1.0", "headers=1.0.0") + blog.moved("headers=1.1.0", "headers=1.0.0");
             check(back == 0, "a user went back to the old version while its share grew")?;
             for window in [&shop, &blog] {
-                check(near(window, "headers=1.1.0", percent), "the shares are far from the weights")?;
+                check(
+                    near(window, "headers=1.1.0", percent, self.stage.pace.users),
+                    "the shares are far from the weights",
+                )?;
             }
             let (shop, blog) = (shop.share("headers=1.1.0"), blog.share("headers=1.1.0"));
             self.narrator.say(format!(
@@ -219,9 +222,9 @@ fn path(failure_policy: &str) -> Value {
 }
 
 /// Within five standard deviations of what users drawn at random would give.
-fn near(window: &Window, choice: &str, percent: u32) -> bool {
+fn near(window: &Window, choice: &str, percent: u32, users: u32) -> bool {
     let meant = f64::from(percent) / 100.0;
-    let drawn = window.requests.clamp(1, u64::from(USERS)) as f64;
+    let drawn = window.requests.clamp(1, u64::from(users)) as f64;
     let deviation = (meant * (1.0 - meant) / drawn).sqrt();
     (window.share(choice) / 100.0 - meant).abs() <= 5.0 * deviation
 }
