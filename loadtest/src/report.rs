@@ -3,6 +3,7 @@
 use crate::compare::{BASE, Comparison, Row};
 use crate::goals::Goal;
 use crate::inflight::{InFlight, Run};
+use crate::load::Summary;
 use crate::stats::Spread;
 use crate::swap::Swapped;
 use std::fmt::Write;
@@ -52,8 +53,12 @@ pub fn swapped(swapped: &Swapped) -> String {
     line(
         &mut text,
         format_args!(
-            "{} deployments under {:.0} requests/s: {} of {} requests failed {:?}.",
-            swapped.deployments, swapped.all.requests_per_s, swapped.failed, swapped.requests, swapped.all.failures
+            "{} deployments under {:.0} requests/s: {} of {} requests failed{}.",
+            swapped.deployments,
+            swapped.all.requests_per_s,
+            swapped.failed,
+            swapped.requests,
+            why(swapped.failed, &swapped.all)
         ),
     );
     line(
@@ -85,13 +90,19 @@ pub fn swapped(swapped: &Swapped) -> String {
     text
 }
 
+/// What came instead of the expected answers; nothing when nothing failed.
+fn why(failed: u64, summary: &Summary) -> String {
+    if failed == 0 {
+        return String::new();
+    }
+    format!(" (status {:?}, failures {:?})", summary.statuses, summary.failures)
+}
+
 pub fn in_flight(inflight: &InFlight) -> String {
     let mut text = String::new();
     let run = |run: &Run| {
-        format!(
-            "{} sent, {} served, {} refused with 503, {} failed {:?}",
-            run.sent, run.ok, run.unavailable, run.failed, run.summary.failures
-        )
+        let Run { sent, ok, unavailable, failed, summary, .. } = run;
+        format!("{sent} sent, {ok} served, {unavailable} refused with 503, {failed} failed{}", why(*failed, summary))
     };
     let at_once = if inflight.within.all_at_once { "all at one moment" } else { "NOT all at one moment" };
     line(&mut text, format_args!("Up to the cap of {}: {}, {at_once}.", inflight.exchanges, run(&inflight.within)));
