@@ -1,8 +1,9 @@
 //! The example filters of this repository, built on demand for tests, demo and benchmarks.
 
 use crate::{Build, BuildError, Toolchain};
-use std::fs::{self, File};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use switchyard_contract::Version;
 
 /// `filters-sdk/examples`.
@@ -11,7 +12,7 @@ pub fn examples_dir() -> PathBuf {
 }
 
 /// The component of an example, in the version its `filter.toml` says. The first call of a process
-/// asks cargo whether it is up to date; callers in other processes wait for each other.
+/// asks cargo whether it is up to date, later ones give the same bytes.
 pub fn example(name: &str) -> Result<Vec<u8>, BuildError> {
     build(name, None)
 }
@@ -22,22 +23,21 @@ pub fn example_version(name: &str, version: &Version) -> Result<Vec<u8>, BuildEr
 }
 
 fn build(name: &str, version: Option<&Version>) -> Result<Vec<u8>, BuildError> {
-    let target_dir = target_dir().join(Toolchain::find()?.target_folder());
-    fs::create_dir_all(&target_dir).map_err(BuildError::file(&target_dir, "made"))?;
-    let _guard = lock(&target_dir)?;
-    let mut build = Build::new(examples_dir().join(name)).target_dir(target_dir);
+    type Built = BTreeMap<(String, Option<Version>), Vec<u8>>;
+    static BUILT: Mutex<Built> = Mutex::new(BTreeMap::new());
+    let key = (name.to_owned(), version.cloned());
+    // Held while building: tests of one process that want the same example want it built once.
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(component) = built.get(&key) {
+        return Ok(component.clone());
+    }
+    let mut build = Build::new(examples_dir().join(name)).target_dir(target_dir()?);
     if let Some(version) = version {
         build = build.version(version.clone());
     }
-    Ok(build.run()?.component)
-}
-
-/// Held until dropped, across processes: two versions of one filter have one output file.
-fn lock(target_dir: &Path) -> Result<File, BuildError> {
-    let path = target_dir.join(".examples.lock");
-    let file = File::create(&path).map_err(BuildError::file(&path, "made"))?;
-    file.lock().map_err(BuildError::file(&path, "locked"))?;
-    Ok(file)
+    let component = build.run()?.component;
+    built.insert(key, component.clone());
+    Ok(component)
 }
 
 fn sdk() -> &'static Path {
@@ -45,8 +45,9 @@ fn sdk() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
-/// The target folder of the repository.
-fn target_dir() -> PathBuf {
+/// In the target folder of the repository.
+fn target_dir() -> Result<PathBuf, BuildError> {
     let repository = sdk().parent().unwrap_or(sdk());
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository.join("target"), |folder| repository.join(folder))
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    Ok(repository.join(target).join(Toolchain::find()?.target_folder()))
 }

@@ -4,7 +4,7 @@ use crate::BuildError;
 use crate::build::Source;
 use crate::toolchain::{TARGET, Toolchain};
 use serde::Deserialize;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -30,6 +30,7 @@ pub(crate) fn compile(source: &Source<'_>, toolchain: &Toolchain) -> Result<Vec<
         Some(folder) => folder.to_owned(),
         None => workspace.target_directory.join(toolchain.target_folder()),
     };
+    let _guard = lock(&target_dir)?;
     let mut cargo = toolchain.cargo();
     cargo.args(["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET]);
     cargo.args(["--message-format", "json-render-diagnostics", "--manifest-path"]).arg(&cargo_toml);
@@ -39,6 +40,16 @@ pub(crate) fn compile(source: &Source<'_>, toolchain: &Toolchain) -> Result<Vec<
     let output = run(cargo)?;
     let module = artifact(&output.stdout, &cargo_toml)?;
     fs::read(&module).map_err(BuildError::file(module, "read"))
+}
+
+/// Held until dropped, across processes: two versions of one filter have one output file, and it must
+/// be read before the next build writes it.
+fn lock(target_dir: &Path) -> Result<File, BuildError> {
+    fs::create_dir_all(target_dir).map_err(BuildError::file(target_dir, "made"))?;
+    let path = target_dir.join(".switchyard-build.lock");
+    let file = File::create(&path).map_err(BuildError::file(&path, "made"))?;
+    file.lock().map_err(BuildError::file(&path, "locked"))?;
+    Ok(file)
 }
 
 #[derive(Deserialize)]
