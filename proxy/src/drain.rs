@@ -3,7 +3,6 @@
 
 use crate::worker::Handle;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often the connections are counted.
@@ -19,16 +18,16 @@ pub struct StopReport {
 
 /// Waits until every connection is over, or closes what is left after `timeout`. Listeners are
 /// closed and workers told before.
-pub async fn wait(open: &AtomicUsize, workers: &Arc<[Handle]>, timeout: Duration) -> StopReport {
+pub async fn wait(workers: &Arc<[Handle]>, timeout: Duration) -> StopReport {
     let started = Instant::now();
-    while waiting(open, workers) && started.elapsed() < timeout {
+    while waiting(workers) && started.elapsed() < timeout {
         tokio::time::sleep(POLL).await;
     }
-    let connections_forced = if waiting(open, workers) { workers.iter().map(Handle::close_all).sum() } else { 0 };
+    let connections_forced = if waiting(workers) { workers.iter().map(Handle::close_all).sum() } else { 0 };
     StopReport { took_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX), connections_forced }
 }
 
 /// Also counts connections a worker has not yet taken up.
-fn waiting(open: &AtomicUsize, workers: &Arc<[Handle]>) -> bool {
-    open.load(Ordering::Relaxed) > 0 || workers.iter().any(|worker| worker.connections() > 0)
+fn waiting(workers: &Arc<[Handle]>) -> bool {
+    workers.iter().any(|worker| worker.connections() > 0)
 }

@@ -18,7 +18,7 @@ use pingora::connectors::http::Connector;
 use prometheus::Registry;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
@@ -26,6 +26,9 @@ use switchyard_contract::feed::Feed;
 use switchyard_contract::report::NodeReport;
 use switchyard_runtime::Runtime;
 use tokio::sync::{oneshot, watch};
+
+/// Threads that compile, configure and write; the control thread itself never blocks.
+const PREPARING_MAX: usize = 8;
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +56,6 @@ pub struct Edge {
     http: Option<SocketAddr>,
     https: Option<SocketAddr>,
     workers: Arc<[Handle]>,
-    open: Arc<AtomicUsize>,
     stop: watch::Sender<bool>,
     finish: watch::Sender<bool>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -80,7 +82,9 @@ impl Edge {
             Some(_) => Some(Arc::new(Certificates::load(settings.certificates.clone())?)),
             None => None,
         };
-        let control = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(EdgeError::Thread)?;
+        let control =
+            tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(PREPARING_MAX).build();
+        let control = control.map_err(EdgeError::Thread)?;
         let bound = bind(&settings, &control)?;
         let metrics = Arc::new(Metrics::new(registry, settings.metrics_tenants_max)?);
         let (access_log, log_writer) =
@@ -118,16 +122,11 @@ impl Edge {
     ) -> Result<Self, EdgeError> {
         let (stop, stopping) = watch::channel(false);
         let (finish, finishing) = watch::channel(false);
-        let open = Arc::new(AtomicUsize::new(0));
         let mut threads = Vec::new();
         let mut workers = Vec::new();
         for number in 0..shared.settings.worker_count() {
-            let context = Context {
-                shared: shared.clone(),
-                certificates: certificates.clone(),
-                open: open.clone(),
-                stop: stopping.clone(),
-            };
+            let context =
+                Context { shared: shared.clone(), certificates: certificates.clone(), stop: stopping.clone() };
             let started = worker::start(format!("edge-{number}"), context, finishing.clone());
             let (handle, thread) = started.map_err(EdgeError::Thread)?;
             workers.push(handle);
@@ -141,16 +140,15 @@ impl Edge {
         let connector = Arc::new(Connector::new(None));
         let preparer = Arc::new(Preparer::new(runtime, feed, shared.metrics.clone(), connector, resolve_every));
         let node = Node::new(status.clone(), preparer);
-        let (their_workers, their_open, their_certificates) = (workers.clone(), open.clone(), certificates.clone());
+        let (their_workers, their_certificates) = (workers.clone(), certificates.clone());
         let their_shared = shared.clone();
         let thread = std::thread::Builder::new().name("edge-control".into()).spawn(move || {
             control.block_on(async move {
                 let mut listeners = tokio::task::JoinSet::new();
                 for bound in bound {
-                    let (workers, open, metrics) =
-                        (their_workers.clone(), their_open.clone(), their_shared.metrics.clone());
+                    let (workers, metrics) = (their_workers.clone(), their_shared.metrics.clone());
                     let max = their_shared.settings.connections_max;
-                    listeners.spawn(listener::accept(bound, workers, open, max, metrics, stopping.clone()));
+                    listeners.spawn(listener::accept(bound, workers, max, metrics, stopping.clone()));
                 }
                 if let Some(certificates) = their_certificates {
                     let every = Duration::from_millis(their_shared.settings.certificate_poll_ms.max(10));
@@ -170,7 +168,6 @@ impl Edge {
             http,
             https,
             workers,
-            open,
             stop,
             finish,
             threads: Mutex::new(threads),
@@ -211,7 +208,7 @@ impl Edge {
             let _ = accepting.await;
         }
         let timeout = Duration::from_millis(self.status.shared.settings.drain_timeout_ms);
-        let report = drain::wait(&self.open, &self.workers, timeout).await;
+        let report = drain::wait(&self.workers, timeout).await;
         let _ = self.finish.send(true);
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let log_writer = self.log_writer.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -5,7 +5,6 @@ use crate::worker::Handle;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
@@ -43,7 +42,6 @@ pub fn bind(address: SocketAddr, tls: bool) -> io::Result<Bound> {
 pub async fn accept(
     bound: Bound,
     workers: Arc<[Handle]>,
-    open: Arc<AtomicUsize>,
     connections_max: usize,
     metrics: Arc<Metrics>,
     mut stop: watch::Receiver<bool>,
@@ -56,7 +54,9 @@ pub async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok(_) if open.load(Ordering::Relaxed) >= connections_max => metrics.connections_refused.inc(),
+            Ok(_) if workers.iter().map(Handle::connections).sum::<usize>() >= connections_max => {
+                metrics.connections_refused.inc()
+            }
             Ok((stream, client)) => {
                 let _ = stream.set_nodelay(true);
                 let Ok(stream) = stream.into_std() else { continue };

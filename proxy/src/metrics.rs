@@ -167,12 +167,12 @@ impl TenantMetrics {
 /// The hooks of a filter, as the `hook` label names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hook {
-    OnRequest,
-    OnRequestChunk,
-    OnRequestWhole,
-    OnResponse,
-    OnResponseChunk,
-    OnResponseWhole,
+    RequestHead,
+    RequestChunk,
+    RequestWhole,
+    ResponseHead,
+    ResponseChunk,
+    ResponseWhole,
 }
 
 impl Hook {
@@ -180,12 +180,12 @@ impl Hook {
 
     pub fn label(self) -> &'static str {
         match self {
-            Self::OnRequest => "on_request",
-            Self::OnRequestChunk => "on_request_chunk",
-            Self::OnRequestWhole => "on_request_whole",
-            Self::OnResponse => "on_response",
-            Self::OnResponseChunk => "on_response_chunk",
-            Self::OnResponseWhole => "on_response_whole",
+            Self::RequestHead => "on_request",
+            Self::RequestChunk => "on_request_chunk",
+            Self::RequestWhole => "on_request_whole",
+            Self::ResponseHead => "on_response",
+            Self::ResponseChunk => "on_response_chunk",
+            Self::ResponseWhole => "on_response_whole",
         }
     }
 }

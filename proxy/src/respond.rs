@@ -5,11 +5,13 @@
 
 use crate::request::Request;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource, ErrorType};
+use std::time::Duration;
 
 /// Why a request is answered by the proxy itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +73,11 @@ pub enum Answer {
     Reply(Box<ResponseHeader>, Bytes),
 }
 
-/// Writes the answer. What is left of the request body is the session's to drain or to cut off.
+/// How long a client may go on sending a body nobody wants before its connection is cut.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Writes the answer. On HTTP/1 the rest of the request body is then read and thrown away for a
+/// while: closing on unread bytes resets the connection, and the answer could be lost with it.
 pub async fn write(session: &mut Session, request: &Request, answer: Answer) -> pingora::Result<()> {
     let (head, body) = match answer {
         Answer::Problem(problem) => {
@@ -84,6 +90,11 @@ pub async fn write(session: &mut Session, request: &Request, answer: Answer) -> 
     session.write_response_header(head, bodiless).await?;
     if !bodiless {
         session.write_response_body(Some(body), true).await?;
+    }
+    let waits = session.req_header().headers.contains_key(EXPECT);
+    if matches!(session.as_downstream(), ServerSession::H1(_)) && !waits && !session.is_body_done() {
+        // The answer is out; how the rest of the body ends changes nothing about it.
+        let _ = tokio::time::timeout(LINGER, session.drain_request_body()).await;
     }
     Ok(())
 }

@@ -90,6 +90,10 @@ async fn http1(worker: &Arc<Worker>, stream: Stream) {
     let mut session = ServerSession::new_http1(stream);
     session.set_keepalive(if *stop.borrow() { None } else { Some(settings.keepalive_s) });
     loop {
+        if let ServerSession::H1(session) = &mut session {
+            // Requests sent ahead wait for their turn (RFC 9112, section 9.3.2).
+            session.set_pipelining_enabled(true);
+        }
         session.set_read_timeout(Some(Duration::from_millis(settings.body_idle_ms)));
         session.set_total_drain_timeout(Some(patience));
         let Some(reused) = worker.proxy.process_new_http(session, stop).await else { return };

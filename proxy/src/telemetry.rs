@@ -89,7 +89,10 @@ impl ProxyTelemetry {
             .by_name
             .get(name)
             .is_some_and(|family| family.fits(labels, used) && family.update(from, labels, used));
-        updated && (families.series.insert(series(from, name, labels)) || updated)
+        if updated {
+            families.series.insert(series(from, name, labels));
+        }
+        updated
     }
 }
 

@@ -25,8 +25,6 @@ const TICK: Duration = Duration::from_millis(500);
 pub struct Context {
     pub shared: Arc<Shared>,
     pub certificates: Option<Arc<Certificates>>,
-    /// Connections of all workers.
-    pub open: Arc<AtomicUsize>,
     pub stop: watch::Receiver<bool>,
 }
 
@@ -132,7 +130,6 @@ impl Drop for Open {
     fn drop(&mut self) {
         self.worker.slots.remove(self.id);
         self.worker.connections.fetch_sub(1, Ordering::Relaxed);
-        self.worker.context.open.fetch_sub(1, Ordering::Relaxed);
         self.worker.context.shared.metrics.connections.dec();
     }
 }
@@ -141,7 +138,6 @@ fn open(worker: &Arc<Worker>, accepted: Accepted) {
     let id = worker.next_id.fetch_add(1, Ordering::Relaxed);
     let connection = Arc::new(Connection::new(accepted.client, accepted.tls));
     connection.owes(Duration::from_millis(worker.context.shared.settings.header_deadline_ms));
-    worker.context.open.fetch_add(1, Ordering::Relaxed);
     worker.context.shared.metrics.connections.inc();
     let counted = Open { worker: worker.clone(), id };
     let served = worker.clone();

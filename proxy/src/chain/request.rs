@@ -38,7 +38,7 @@ impl Chain {
             RequestDecision::Reply(_) => Outcome::Reply,
         };
         let absent = Passed { body: BodyPlan::Splice, upstream: None };
-        let decision = step.call(Hook::OnRequest, |exchange| exchange.on_request(&input, end), outcome)?;
+        let decision = step.call(Hook::RequestHead, |exchange| exchange.on_request(&input, end), outcome)?;
         let edits = match decision {
             None => {
                 self.reached += 1;
@@ -48,7 +48,7 @@ impl Chain {
             Some(RequestDecision::Pass(edits)) => edits,
         };
         if let Some(reason) = edit::refusal(head, &edits, has_upstream) {
-            step.invalid(Hook::OnRequest, reason)?;
+            step.invalid(Hook::RequestHead, reason)?;
             self.reached += 1;
             return Ok(Some(absent));
         }
@@ -71,7 +71,7 @@ impl Chain {
                 return Ok(chunk);
             }
             let call = |exchange: &mut switchyard_runtime::Exchange| exchange.on_request_chunk(&chunk, end);
-            match step.call(Hook::OnRequestChunk, call, |_| Outcome::Pass)? {
+            match step.call(Hook::RequestChunk, call, |_| Outcome::Pass)? {
                 None | Some(ChunkDecision::Keep) => {}
                 Some(ChunkDecision::Replace(other)) => chunk = other,
                 Some(ChunkDecision::Abort) => return Err(Stop::Abort),
@@ -85,7 +85,7 @@ impl Chain {
         let Some(step) = self.reached.checked_sub(1).and_then(|at| self.steps.get_mut(at)) else { return Ok(body) };
         step.request_chunks = false;
         let call = |exchange: &mut switchyard_runtime::Exchange| exchange.on_request_chunk(&body, true);
-        match step.call(Hook::OnRequestChunk, call, |_| Outcome::Pass)? {
+        match step.call(Hook::RequestChunk, call, |_| Outcome::Pass)? {
             None | Some(ChunkDecision::Keep) => Ok(body),
             Some(ChunkDecision::Replace(other)) => Ok(other),
             Some(ChunkDecision::Abort) => Err(Stop::Abort),
@@ -105,7 +105,7 @@ impl Chain {
         }
         let Some(step) = self.reached.checked_sub(1).and_then(|at| self.steps.get_mut(at)) else { return Ok(body) };
         let call = |exchange: &mut switchyard_runtime::Exchange| exchange.on_request_whole(&body);
-        let Some(whole) = step.call(Hook::OnRequestWhole, call, |_| Outcome::Pass)? else { return Ok(body) };
+        let Some(whole) = step.call(Hook::RequestWhole, call, |_| Outcome::Pass)? else { return Ok(body) };
         edit::request_headers(head, whole.headers)
             .map_err(|_| Problem::unavailable("A filter of this host failed."))?;
         Ok(whole.body.unwrap_or(body))

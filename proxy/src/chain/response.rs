@@ -84,7 +84,7 @@ impl Chain {
                 return Ok(chunk);
             }
             let call = |exchange: &mut switchyard_runtime::Exchange| exchange.on_response_chunk(&chunk, end);
-            match step.call(Hook::OnResponseChunk, call, |_| Outcome::Pass)? {
+            match step.call(Hook::ResponseChunk, call, |_| Outcome::Pass)? {
                 None | Some(ChunkDecision::Keep) => {}
                 Some(ChunkDecision::Replace(other)) => chunk = other,
                 Some(ChunkDecision::Abort) => return Err(Stop::Abort),
@@ -155,7 +155,7 @@ impl Chain {
             ResponseDecision::Pass(_) => Outcome::Pass,
             ResponseDecision::Replace(_) => Outcome::Reply,
         };
-        match step.call(Hook::OnResponse, |exchange| exchange.on_response(&input, end), outcome)? {
+        match step.call(Hook::ResponseHead, |exchange| exchange.on_response(&input, end), outcome)? {
             None => Ok(ABSENT),
             Some(ResponseDecision::Replace(reply)) => Ok(HeadStep::Replaced(reply)),
             Some(ResponseDecision::Pass(edits)) => {
@@ -171,7 +171,7 @@ impl Chain {
     fn only_chunk(&mut self, at: usize, body: Bytes) -> Result<Bytes, Stop> {
         let Some(step) = self.steps.get_mut(at) else { return Ok(body) };
         let call = |exchange: &mut switchyard_runtime::Exchange| exchange.on_response_chunk(&body, true);
-        match step.call(Hook::OnResponseChunk, call, |_| Outcome::Pass)? {
+        match step.call(Hook::ResponseChunk, call, |_| Outcome::Pass)? {
             None | Some(ChunkDecision::Keep) => Ok(body),
             Some(ChunkDecision::Replace(other)) => Ok(other),
             Some(ChunkDecision::Abort) => Err(Stop::Abort),
@@ -181,7 +181,7 @@ impl Chain {
     fn whole(&mut self, at: usize, head: &mut ResponseHeader, body: Bytes) -> Result<Bytes, Stop> {
         let Some(step) = self.steps.get_mut(at) else { return Ok(body) };
         let call = |exchange: &mut switchyard_runtime::Exchange| exchange.on_response_whole(&body);
-        let Some(Whole { body: other, headers }) = step.call(Hook::OnResponseWhole, call, |_| Outcome::Pass)? else {
+        let Some(Whole { body: other, headers }) = step.call(Hook::ResponseWhole, call, |_| Outcome::Pass)? else {
             return Ok(body);
         };
         edit::response_headers(head, headers).map_err(|_| broken())?;

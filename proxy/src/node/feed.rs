@@ -47,6 +47,12 @@ pub struct Node {
     retired: Vec<(Retired, SystemTime)>,
     retry_at: Option<Instant>,
     acknowledged: Generation,
+    /// What the control plane could not be told yet.
+    untold: Option<Acknowledgement>,
+    /// Routes or entries are not what the map was made of.
+    changed: bool,
+    /// Replaced maps some worker may still look at; dropped here, not there.
+    old_maps: Vec<Arc<Map>>,
     last_swap: Instant,
 }
 
@@ -64,6 +70,9 @@ impl Node {
             retired: Vec::new(),
             retry_at: None,
             acknowledged: Generation(0),
+            untold: None,
+            changed: false,
+            old_maps: Vec::new(),
             last_swap: Instant::now(),
         }
     }
@@ -122,11 +131,15 @@ impl Node {
 
     /// Takes a snapshot as what should be. Tenants that did not change need no work.
     fn begin(&mut self, snapshot: Arc<Snapshot>) {
-        let again = !self.refused().is_empty() && snapshot.generation == self.desired.generation;
-        if snapshot.generation <= self.desired.generation && !again {
+        let again = snapshot.generation == self.desired.generation;
+        if again && self.refused().is_empty() {
+            return;
+        }
+        if snapshot.generation < self.desired.generation {
             tracing::warn!(given = %snapshot.generation, have = %self.desired.generation, "an older snapshot is refused");
             return;
         }
+        self.changed = true;
         self.entries = snapshot.tenants.iter().map(|entry| (entry.id.clone(), entry.clone())).collect();
         self.desired = snapshot;
         self.acknowledged = self.acknowledged.min(Generation(self.desired.generation.0.saturating_sub(1)));
@@ -172,6 +185,7 @@ impl Node {
         match result {
             Ok(route) => {
                 self.changing().refused.remove(&entry.id);
+                self.changed = true;
                 if let Some(old) = self.routes.insert(entry.id.clone(), route) {
                     self.replaced(old);
                 }
@@ -241,7 +255,7 @@ impl Node {
         }
     }
 
-    /// One pointer. The old map is dropped here, not by a worker.
+    /// One pointer.
     fn swap(&mut self, complete: bool) {
         let gone: Vec<TenantId> =
             self.routes.keys().filter(|tenant| !self.entries.contains_key(*tenant)).cloned().collect();
@@ -252,20 +266,18 @@ impl Node {
                 self.retired.extend(arms.map(|retired| (retired, SystemTime::now())));
             }
         }
-        let serving = self.status.shared.map.load_full();
-        let generation = if complete { self.desired.generation } else { serving.generation };
-        let same = serving.tenants.len() == self.routes.len()
-            && self.routes.iter().all(|(id, route)| serving.tenants.get(id).is_some_and(|old| Arc::ptr_eq(old, route)));
-        if same && serving.generation == generation {
+        let serving = self.status.shared.map.load().generation;
+        let generation = if complete { self.desired.generation } else { serving };
+        if !self.changed && serving == generation {
             return;
         }
-        drop(serving);
+        self.changed = false;
         // Where a host moves between tenants, the form that is wanted now has it.
         let mut routes: Vec<_> = self.routes.values().cloned().collect();
         routes.sort_by_key(|route| self.entries.get(&route.entry.id) == Some(&route.entry));
         let old = self.status.shared.map.swap(Arc::new(Map::new(generation, routes)));
         self.last_swap = Instant::now();
-        drop(old);
+        self.old_maps.push(old);
     }
 
     async fn acknowledge(&mut self) {
@@ -279,7 +291,7 @@ impl Node {
             generation: self.desired.generation,
             refused,
         };
-        self.told(self.preparer.feed.acknowledge(acknowledgement).await);
+        self.untold = Some(acknowledgement);
         self.report().await;
     }
 
@@ -297,6 +309,7 @@ impl Node {
     /// Lets go of the versions whose exchanges are over.
     fn see_off(&mut self) {
         let timeout = Duration::from_millis(self.status.shared.settings.version_drain_timeout_ms);
+        self.old_maps.retain(|map| Arc::strong_count(map) > 1);
         // A version that serves again, after a rollback, is nobody's to see off.
         let serving = &self.routes;
         self.retired.retain(|(retired, _)| {
@@ -319,7 +332,14 @@ impl Node {
         }
     }
 
-    async fn report(&self) {
+    async fn report(&mut self) {
+        if let Some(acknowledgement) = self.untold.take() {
+            let told = self.preparer.feed.acknowledge(acknowledgement.clone()).await;
+            if told.is_err() {
+                self.untold = Some(acknowledgement);
+            }
+            self.told(told);
+        }
         let kept = self.kept_warm();
         self.changing().kept = kept;
         self.status.refresh_metrics();

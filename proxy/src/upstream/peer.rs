@@ -96,7 +96,7 @@ fn options(upstream: &Upstream) -> Result<PeerOptions, InvalidUpstream> {
             return Err(InvalidUpstream::NoServerName { name: upstream.name.clone() });
         }
         if let Some(pem) = &tls.ca_pem {
-            options.ca = Some(authorities(&upstream.name, pem)?.into());
+            options.ca = Some(authorities(&upstream.name, pem)?);
         }
     }
     Ok(options)

@@ -26,28 +26,36 @@ async fn clients(node: &Node) -> [Client; 2] {
 
 const PROTOCOLS: [UpstreamProtocol; 2] = [UpstreamProtocol::Http1, UpstreamProtocol::Http2];
 
+const MODES: [&str; 5] = ["splice", "count", "uppercase", "hold", "whole"];
+
 #[tokio::test]
 async fn every_body_mode_gives_the_right_bytes_on_every_protocol() {
-    let big = "x".repeat(200_000);
+    let (origin, big) = (origin().await, "x".repeat(200_000));
     for protocol in PROTOCOLS {
-        for request in ["splice", "count", "uppercase", "hold", "whole"] {
-            for response in ["splice", "count", "uppercase", "hold", "whole"] {
-                let origin = origin().await;
+        let control = Arc::new(Control::default());
+        let pairs = || MODES.into_iter().flat_map(|request| MODES.map(|response| (request, response)));
+        let entry = |(request, response): (&str, &str)| {
+            with(tenant(&format!("{request}-{response}"), origin.address), |entry| {
                 let config = format!(r#"{{"request":"{request}","response":"{response}","body_bytes_max":1000000}}"#);
-                let node = filtering(&origin, protocol, &[("body", &config)]).await;
+                entry.bindings = vec![filter(&control, "body", &config)];
+                entry.upstreams[0].protocol = protocol;
+            })
+        };
+        let entries = pairs().map(entry).collect();
+        let node = node().control(control.clone()).serving(entries).await;
+        for mut client in clients(&node).await {
+            for (request, response) in pairs() {
                 let upper = matches!(request, "uppercase" | "whole") || matches!(response, "uppercase" | "whole");
-                for mut client in clients(&node).await {
-                    for body in ["", "small", big.as_str()] {
-                        let answer = client.post("http://shop.example/", body.to_owned()).await;
-                        let what = format!("{protocol:?} {request}/{response} of {} bytes", body.len());
-                        assert_eq!(answer.status, StatusCode::OK, "{what}");
-                        let expected = if upper { body.to_uppercase() } else { body.to_owned() };
-                        assert!(answer.body == expected.as_bytes(), "{what}: {} bytes came back", answer.body.len());
-                        if response == "whole" && !body.is_empty() {
-                            let length = body.len().to_string();
-                            assert_eq!(answer.header("content-length"), Some(length.as_str()), "{what}");
-                            assert_eq!(answer.header("x-body-bytes"), Some(length.as_str()), "{what}");
-                        }
+                for body in ["", "small", big.as_str()] {
+                    let answer = client.post(&format!("http://{request}-{response}.example/"), body.to_owned()).await;
+                    let what = format!("{protocol:?} {request}/{response} of {} bytes", body.len());
+                    assert_eq!(answer.status, StatusCode::OK, "{what}");
+                    let expected = if upper { body.to_uppercase() } else { body.to_owned() };
+                    assert!(answer.body == expected.as_bytes(), "{what}: {} bytes came back", answer.body.len());
+                    if response == "whole" && !body.is_empty() {
+                        let length = body.len().to_string();
+                        assert_eq!(answer.header("content-length"), Some(length.as_str()), "{what}");
+                        assert_eq!(answer.header("x-body-bytes"), Some(length.as_str()), "{what}");
                     }
                 }
             }

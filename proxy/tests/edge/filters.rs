@@ -104,6 +104,45 @@ async fn a_failing_filter_leaves_the_message_alone_and_the_policy_decides() {
 }
 
 #[tokio::test]
+async fn a_filter_may_replace_a_response() {
+    for whole in ["splice", "whole"] {
+        let (shop, control) = (origin().await, Arc::new(Control::default()));
+        let entry = with(tenant("shop", shop.address), |entry| {
+            entry.bindings = vec![
+                filter(&control, "headers", HEADERS),
+                filter(&control, "body", &format!(r#"{{"response":"{whole}"}}"#)),
+                filter(&control, "bad", r#"{"mode":"status500","phase":"response"}"#),
+            ];
+        });
+        let node = node().control(control).serving(vec![entry]).await;
+        for mut client in [Client::http1(node.http()).await, Client::http2(node.http()).await] {
+            let answer = client.post("http://shop.example/", "x".repeat(100_000)).await;
+            let expected = if whole == "whole" { "BAD ON PURPOSE" } else { "bad on purpose" };
+            assert_eq!((answer.status.as_u16(), answer.text()), (500, expected));
+            assert_eq!(answer.header("x-done"), Some("yes"), "the filter before it sees the replacement");
+            assert_eq!(answer.header("content-length"), Some("14"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_response_can_be_replaced_on_the_way_that_holds_nothing() {
+    let (shop, control) = (origin().await, Arc::new(Control::default()));
+    let entry = with(tenant("shop", shop.address), |entry| {
+        let bad = filter(&control, "bad", r#"{"mode":"status500","phase":"response"}"#);
+        entry.bindings = vec![filter(&control, "headers", HEADERS), bad];
+    });
+    let node = node().control(control).serving(vec![entry]).await;
+    for _ in 0..3 {
+        for mut client in [Client::http1(node.http()).await, Client::http2(node.http()).await] {
+            let answer = client.post("http://shop.example/", "x".repeat(100_000)).await;
+            assert_eq!((answer.status.as_u16(), answer.text()), (500, "bad on purpose"));
+            assert_eq!(answer.header("x-done"), Some("yes"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_rejection_is_the_clients_fault() {
     let (shop, control) = (origin().await, Arc::new(Control::default()));
     let bad = filter(&control, "bad", r#"{"mode":"reject"}"#);

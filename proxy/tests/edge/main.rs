@@ -1,6 +1,6 @@
 //! A node end to end: real sockets, real filters, and a control plane that speaks the real feed.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests may fail loudly")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "tests may fail loudly")]
 
 mod harness;
 

@@ -73,6 +73,19 @@ async fn malformed_requests_are_refused() {
 }
 
 #[tokio::test]
+async fn requests_sent_ahead_are_answered_in_turn() {
+    let shop = origin().await;
+    let node = node().serving(vec![tenant("shop", shop.address)]).await;
+    let post = |body: &str| {
+        format!("POST /{body} HTTP/1.1\r\nHost: shop.example\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let answer = raw(node.http(), [post("one"), post("two"), post("three")].concat().as_bytes()).await;
+    let bodies: Vec<&str> =
+        answer.split("\r\n\r\n").skip(1).map(|rest| rest.split("HTTP/1.1").next().unwrap()).collect();
+    assert_eq!(bodies, ["one", "two", "three"], "{answer}");
+}
+
+#[tokio::test]
 async fn a_problem_says_what_it_is() {
     let node = node().serving(vec![]).await;
     let answer = get(node.http(), "http://nobody.example/").await;

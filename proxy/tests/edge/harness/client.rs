@@ -13,7 +13,6 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
-    pub trailers: Option<HeaderMap>,
 }
 
 impl Answer {
@@ -70,8 +69,7 @@ impl Client {
         };
         let (head, body) = response.into_parts();
         let body = body.collect().await?;
-        let trailers = body.trailers().cloned();
-        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes(), trailers })
+        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
 
     pub async fn send(&mut self, request: Request<Full<Bytes>>) -> Answer {
