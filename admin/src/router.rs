@@ -5,10 +5,13 @@ use crate::api::{
 };
 use crate::app::App;
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use http::header::CONNECTION;
+use http::{HeaderValue, Version};
 use std::any::Any;
 use std::time::{Duration, Instant};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -16,6 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 const BODY_BYTES_MAX: usize = 2 << 20;
 /// What a multipart form holds beside the artifact.
 const FORM_BYTES_MAX: u64 = 1 << 20;
+const BODY_BYTES_READ_AWAY_MAX: u64 = 16 << 10;
 const ANSWER_WITHIN_S: u64 = 60;
 /// 100 MB over a slow line, then compiled.
 const UPLOAD_WITHIN_S: u64 = 600;
@@ -79,9 +83,19 @@ async fn measured(State(app): State<App>, request: Request, next: Next) -> Respo
     // The pattern, not the address: a bounded number of labels.
     let route =
         request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
-    let response = next.run(request).await;
+    let may_be_left_unread = request.version() < Version::HTTP_2 && leaves_much(&request);
+    let mut response = next.run(request).await;
+    if may_be_left_unread && !response.status().is_success() {
+        // The rest of the body will not be read: nothing else can follow on this connection.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     app.metrics().request(method.as_str(), &route, response.status().as_u16(), began.elapsed());
     response
+}
+
+/// Whether the body is longer than what is read away after an early answer.
+fn leaves_much(request: &Request) -> bool {
+    request.body().size_hint().upper().is_none_or(|bytes| bytes > BODY_BYTES_READ_AWAY_MAX)
 }
 
 /// Details stay in the log: they are not for whoever can make us panic.

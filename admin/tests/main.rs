@@ -9,5 +9,19 @@
     reason = "tests may fail loudly"
 )]
 
+mod artifacts;
+mod audit;
+mod auth;
 mod deployments;
+mod durability;
+mod explain;
 mod harness;
+mod health;
+mod idempotency;
+mod nodes;
+mod plugins;
+mod routes;
+mod store_conformance;
+mod tenant_plugins;
+mod tenants;
+mod uploads;

@@ -28,6 +28,8 @@ pub struct Layer {
     pub deployment: Uuid,
     pub scope: Scope,
     pub split: Arc<Split>,
+    /// What lay directly beneath is not kept any more: this layer cannot be taken away.
+    pub is_floor: bool,
 }
 
 /// Whom a deployment is for.
@@ -89,17 +91,21 @@ impl Release {
         self.layers.iter().filter(|layer| self.covered_by(layer.deployment).is_none()).count()
     }
 
+    /// Covered layers beyond the number kept are forgotten, the oldest first. The layer that covers
+    /// a forgotten one becomes a floor: taking it away would show something older than what it
+    /// replaced.
     pub(crate) fn push(&mut self, layer: Layer) {
         self.layers.push(layer);
-        let covered: Vec<_> = self
-            .layers
-            .iter()
-            .map(|layer| layer.deployment)
-            .filter(|deployment| self.covered_by(*deployment).is_some())
-            .collect();
+        let is_covered = |layer: &&Layer| self.covered_by(layer.deployment).is_some();
+        let covered: Vec<_> = self.layers.iter().filter(is_covered).map(|layer| layer.deployment).collect();
         let surplus = covered.len().saturating_sub(COVERED_LAYERS_MAX);
-        let forgotten: Vec<_> = covered.into_iter().take(surplus).collect();
-        self.layers.retain(|layer| !forgotten.contains(&layer.deployment));
+        for forgotten in covered.into_iter().take(surplus) {
+            let floor = self.covered_by(forgotten).map(|layer| layer.deployment);
+            self.layers.retain(|layer| layer.deployment != forgotten);
+            if let Some(floor) = self.layers.iter_mut().find(|layer| Some(layer.deployment) == floor) {
+                floor.is_floor = true;
+            }
+        }
     }
     pub(crate) fn without(&self, deployment: Uuid) -> Self {
         Self { layers: self.layers.iter().filter(|layer| layer.deployment != deployment).cloned().collect() }

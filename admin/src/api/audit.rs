@@ -3,11 +3,12 @@
 use super::Problem;
 use super::page::{Listed, Page};
 use super::view::time;
+use crate::api::address::Parameters;
 use crate::app::App;
 use crate::auth::{Actor, hex};
 use crate::store::{AuditQuery, AuditRow, Verdict, verify_audit};
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -51,7 +52,7 @@ pub async fn list(
     actor: Actor,
     State(app): State<App>,
     page: Page,
-    Query(filter): Query<Filter>,
+    Parameters(filter): Parameters<Filter>,
 ) -> Result<Json<Listed<AuditView>>, Problem> {
     actor.may_see_installation("audit log")?;
     let query = AuditQuery {

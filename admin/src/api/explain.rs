@@ -3,10 +3,11 @@
 use super::Problem;
 use super::names;
 use super::view::{ArmView, arm_views};
+use crate::api::address::Parameters;
 use crate::app::App;
 use crate::auth::Actor;
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use switchyard_contract::seed::Seed;
@@ -18,7 +19,7 @@ use switchyard_domain::render::{served, split_of};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Asked {
+pub struct Question {
     host: String,
     /// Value of the cookie a binding is sticky by.
     cookie: Option<String>,
@@ -52,7 +53,7 @@ struct FilterView {
 pub async fn explain(
     actor: Actor,
     State(app): State<App>,
-    Query(asked): Query<Asked>,
+    Parameters(asked): Parameters<Question>,
 ) -> Result<Json<Explanation>, Problem> {
     let world = app.world();
     let host = without_port(&asked.host).to_ascii_lowercase();
@@ -84,7 +85,7 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-impl Asked {
+impl Question {
     /// The same choice of key as on the request path: cookie, else header, else client address, as
     /// far as the binding wants them.
     fn hash(&self, stickiness: &Stickiness, seed: Seed) -> Option<u64> {

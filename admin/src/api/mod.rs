@@ -1,5 +1,6 @@
 //! The admin API, thin: parse at the door, call the app, show the result.
 
+mod address;
 mod answer;
 pub mod audit;
 mod conditions;

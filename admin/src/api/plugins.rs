@@ -4,10 +4,11 @@ use super::conditions::Conditions;
 use super::page::{Listed, Page};
 use super::view::{PluginView, VersionView};
 use super::{Problem, answer, names};
+use crate::api::address::Named;
 use crate::app::{App, Order, Reply};
 use crate::auth::Actor;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, ETAG};
 use std::ops::Bound;
@@ -21,7 +22,7 @@ pub async fn list(_: Actor, State(app): State<App>, page: Page) -> Result<Json<L
     Ok(Json(page.of(plugins, |(name, _)| name.to_string(), |(_, plugin)| PluginView::of(plugin))))
 }
 
-pub async fn show(_: Actor, State(app): State<App>, Path(plugin): Path<String>) -> Result<Response, Problem> {
+pub async fn show(_: Actor, State(app): State<App>, Named(plugin): Named<String>) -> Result<Response, Problem> {
     let world = app.world();
     let plugin = names::plugin(&world, &plugin)?;
     Ok(answer::shown(plugin.generation, &PluginView::of(plugin)))
@@ -30,7 +31,7 @@ pub async fn show(_: Actor, State(app): State<App>, Path(plugin): Path<String>) 
 pub async fn delete(
     actor: Actor,
     State(app): State<App>,
-    Path(plugin): Path<String>,
+    Named(plugin): Named<String>,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
     let plugin = names::plugin(&app.world(), &plugin)?.name.clone();
@@ -42,7 +43,7 @@ pub async fn delete(
 pub async fn versions(
     _: Actor,
     State(app): State<App>,
-    Path(plugin): Path<String>,
+    Named(plugin): Named<String>,
 ) -> Result<Json<Listed<VersionView>>, Problem> {
     let world = app.world();
     let plugin = names::plugin(&world, &plugin)?;
@@ -54,7 +55,7 @@ pub async fn versions(
 pub async fn version(
     _: Actor,
     State(app): State<App>,
-    Path((plugin, version)): Path<(String, String)>,
+    Named((plugin, version)): Named<(String, String)>,
 ) -> Result<Json<VersionView>, Problem> {
     let world = app.world();
     let (version, kept) = names::version(names::plugin(&world, &plugin)?, &version)?;
@@ -64,7 +65,7 @@ pub async fn version(
 pub async fn artifact(
     _: Actor,
     State(app): State<App>,
-    Path((plugin, version)): Path<(String, String)>,
+    Named((plugin, version)): Named<(String, String)>,
 ) -> Result<Response, Problem> {
     let world = app.world();
     let plugin = names::plugin(&world, &plugin)?;

@@ -6,10 +6,11 @@ use super::page::Listed;
 use super::tenants::config_text;
 use super::view::BindingView;
 use super::{Problem, answer, names};
+use crate::api::address::Named;
 use crate::app::{App, Order, Reply};
 use crate::auth::Actor;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::Deserialize;
@@ -43,12 +44,12 @@ pub struct PinBody {
     version: String,
 }
 
-type Place = Path<(String, String)>;
+type Place = Named<(String, String)>;
 
 pub async fn list(
     actor: Actor,
     State(app): State<App>,
-    Path(tenant): Path<String>,
+    Named(tenant): Named<String>,
 ) -> Result<Json<Listed<BindingView>>, Problem> {
     let world = app.world();
     let tenant = names::tenant(&world, &actor, &tenant)?;
@@ -60,14 +61,16 @@ pub async fn list(
 pub async fn configure(
     actor: Actor,
     State(app): State<App>,
-    Path(place): Place,
+    Named(place): Place,
     conditions: Conditions,
     body: Strict<SettingBody>,
 ) -> Result<Response, Problem> {
     let (tenant, plugin) = found(&app, &actor, &place)?;
     let setting = setting(body.value)?;
-    app.check_bindings(&tenant, &[(String::new(), tried(&app, &tenant, &plugin, &setting))]).await?;
+    let tried = tried(&app, &tenant, &plugin, &setting);
     let command = Command::Bind { tenant: tenant.clone(), plugin: plugin.clone(), setting };
+    app.authorize(&actor, &command)?;
+    app.check_bindings(&tenant, &[(String::new(), tried)]).await?;
     write(&app, &actor, conditions, &body.bytes, command, (tenant, plugin)).await
 }
 
@@ -105,7 +108,7 @@ fn tried(app: &App, tenant: &TenantId, plugin: &PluginName, setting: &BindingSet
 pub async fn remove(
     actor: Actor,
     State(app): State<App>,
-    Path(place): Place,
+    Named(place): Place,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
     let (tenant, plugin) = found(&app, &actor, &place)?;
@@ -117,7 +120,7 @@ pub async fn remove(
 pub async fn enable(
     actor: Actor,
     State(app): State<App>,
-    Path(place): Place,
+    Named(place): Place,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
     let (tenant, plugin) = found(&app, &actor, &place)?;
@@ -128,7 +131,7 @@ pub async fn enable(
 pub async fn disable(
     actor: Actor,
     State(app): State<App>,
-    Path(place): Place,
+    Named(place): Place,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
     let (tenant, plugin) = found(&app, &actor, &place)?;
@@ -139,7 +142,7 @@ pub async fn disable(
 pub async fn pin(
     actor: Actor,
     State(app): State<App>,
-    Path(place): Place,
+    Named(place): Place,
     conditions: Conditions,
     body: Strict<PinBody>,
 ) -> Result<Response, Problem> {
@@ -154,7 +157,7 @@ pub async fn pin(
 pub async fn unpin(
     actor: Actor,
     State(app): State<App>,
-    Path(place): Place,
+    Named(place): Place,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
     let (tenant, plugin) = found(&app, &actor, &place)?;

@@ -5,10 +5,11 @@ use super::json::Strict;
 use super::page::{Listed, Page};
 use super::view::time;
 use super::{Problem, answer, names};
+use crate::api::address::Named;
 use crate::app::{App, Order, Reply, now_unix_ms};
 use crate::auth::{Actor, fresh_token};
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -136,7 +137,7 @@ fn role(body: &TokenBody) -> Result<Role, Problem> {
 pub async fn revoke(
     actor: Actor,
     State(app): State<App>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
     let token = id.parse().map_err(|_| names::missing("token", &id))?;

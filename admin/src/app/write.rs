@@ -3,12 +3,13 @@
 
 use super::{App, AppError, Executed, Order, Reply, documents, now_unix_ms};
 use crate::artifacts::Staged;
+use crate::auth::Actor;
 use crate::store::{Answer, Commit, NewAuditRow, Store, StoreError};
 use std::sync::{Arc, PoisonError};
 use switchyard_contract::Generation;
 use switchyard_domain::check::check;
 use switchyard_domain::render::Rendering;
-use switchyard_domain::{Changes, Context, World, decide};
+use switchyard_domain::{Changes, Command, Context, Refusal, World, decide};
 
 /// How often a command is decided anew when another admin committed in between.
 const ATTEMPTS_MAX: u32 = 5;
@@ -35,6 +36,11 @@ impl App {
     pub async fn execute(&self, order: Order) -> Result<Executed, AppError> {
         let app = self.clone();
         tokio::spawn(async move { app.execute_to_the_end(order).await }).await.map_err(|_| AppError::Stopping)?
+    }
+
+    /// Whether the actor may ask for this at all: before work is done for somebody who may not.
+    pub fn authorize(&self, actor: &Actor, command: &Command) -> Result<(), Refusal> {
+        actor.principal().authorize(command, self.environment())
     }
 
     /// Waits until what is being carried out is done.

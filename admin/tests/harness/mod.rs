@@ -3,22 +3,23 @@
 mod client;
 mod node;
 
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, send};
 pub use node::Node;
 
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use switchyard_admin::{ADMIN_TOKEN_FILE, Admin, AdminSettings, Environment};
-use switchyard_runtime::{NoTelemetry, Runtime, RuntimeSettings};
+use switchyard_admin::{ADMIN_TOKEN_FILE, Admin, AdminError, AdminSettings, Environment};
+use switchyard_runtime::{CAPABILITIES, NoTelemetry, Runtime, RuntimeSettings};
 use tempfile::TempDir;
 
 /// Longer than anything takes on a loaded machine, shorter than anybody's patience.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
 pub struct Installation {
-    pub folder: TempDir,
+    /// Gone with the installation.
+    _folder: TempDir,
     pub settings: AdminSettings,
     runtime: Runtime,
     admin: Option<Admin>,
@@ -33,8 +34,20 @@ impl Installation {
         let folder = TempDir::new().unwrap();
         let mut settings = AdminSettings::new(folder.path().join("data"));
         change(&mut settings);
-        let runtime = runtime(folder.path());
-        let mut installation = Self { folder, settings, runtime, admin: None };
+        let runtime = runtime(folder.path(), &CAPABILITIES);
+        Self::started(folder, settings, runtime).await
+    }
+
+    /// With a filter host that grants only these capabilities.
+    pub async fn start_granting(grants: &[&str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let settings = AdminSettings::new(folder.path().join("data"));
+        let runtime = runtime(folder.path(), grants);
+        Self::started(folder, settings, runtime).await
+    }
+
+    async fn started(folder: TempDir, settings: AdminSettings, runtime: Runtime) -> Self {
+        let mut installation = Self { _folder: folder, settings, runtime, admin: None };
         installation.start_again().await;
         installation
     }
@@ -51,11 +64,13 @@ impl Installation {
         self.admin = Some(Admin::start(self.settings.clone(), self.runtime.clone(), registry).await.unwrap());
     }
 
+    /// A second control plane on the same store.
+    pub async fn start_beside(&self) -> Result<Admin, AdminError> {
+        Admin::start(self.settings.clone(), self.runtime.clone(), prometheus::Registry::new()).await
+    }
+
     pub fn admin(&self) -> &Admin {
         self.admin.as_ref().unwrap()
-    }
-    pub fn runtime(&self) -> &Runtime {
-        &self.runtime
     }
 
     /// With the first admin token.
@@ -82,9 +97,13 @@ impl Installation {
     }
 }
 
-pub fn runtime(folder: &Path) -> Runtime {
+fn runtime(folder: &Path, grants: &[&str]) -> Runtime {
     let compiler = vec![env!("CARGO_BIN_EXE_switchyard-admin-test-child").to_owned()];
-    let settings = RuntimeSettings { instances_max: 64, ..RuntimeSettings::new(folder.join("modules"), compiler) };
+    let settings = RuntimeSettings {
+        instances_max: 64,
+        grants: grants.iter().map(|grant| (*grant).to_owned()).collect(),
+        ..RuntimeSettings::new(folder.join("modules"), compiler)
+    };
     Runtime::start(settings, Arc::new(NoTelemetry)).unwrap()
 }
 
@@ -104,4 +123,17 @@ pub fn tenant(id: &str, host: &str) -> serde_json::Value {
 
 pub fn production(settings: &mut AdminSettings) {
     settings.environment = Environment::Production;
+}
+
+/// Asks again until there is an answer.
+pub async fn eventually<T>(ask: impl AsyncFn() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(found) = ask().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, asking).await.expect("it never came true")
 }

@@ -30,7 +30,12 @@ pub(super) fn deploy(mut draft: Draft<'_>, deploy: &Deploy) -> Result<Changes, R
         return draft.already();
     }
     let mut after = Plugin::clone(plugin);
-    after.release.push(Layer { deployment: deploy.id, scope: deploy.scope.clone(), split: Arc::new(split) });
+    after.release.push(Layer {
+        deployment: deploy.id,
+        scope: deploy.scope.clone(),
+        split: Arc::new(split),
+        is_floor: false,
+    });
     let serving = after.release.serving_count();
     if serving > SERVING_LAYERS_MAX {
         return Err(Refusal::conflict(format!(

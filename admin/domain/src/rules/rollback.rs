@@ -35,6 +35,11 @@ pub(super) fn deployment(mut draft: Draft<'_>, id: Uuid, reason: &str) -> Result
     }
     faults.verdict()?;
     let (plugin, layer) = deploy::serving_layer(&draft, before)?;
+    if layer.is_floor {
+        return Err(Refusal::conflict(format!(
+            "what deployment {id} replaced is not kept any more: deploy the version you want"
+        )));
+    }
     let release = plugin.release.without(id);
     everyone_is_served(draft.world, plugin, &release)?;
     let back_to = release.basis(&layer.scope).map(|layer| &layer.split.arms);

@@ -7,10 +7,11 @@ use super::json::{Optional, Strict};
 use super::page::{Listed, Page};
 use super::view::DeploymentView;
 use super::{Problem, answer, names};
+use crate::api::address::{Named, Parameters};
 use crate::app::{App, Asked, Executed, Order, Reply};
 use crate::auth::Actor;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use body::{DeploymentBody, RollbackBody, WeightsBody};
 use http::StatusCode;
@@ -51,7 +52,7 @@ pub async fn list(actor: Actor, State(app): State<App>, page: Page) -> Result<Js
     Ok(Json(page.of(deployments, |(id, _)| id.to_string(), view)))
 }
 
-pub async fn show(actor: Actor, State(app): State<App>, Path(id): Path<String>) -> Result<Response, Problem> {
+pub async fn show(actor: Actor, State(app): State<App>, Named(id): Named<String>) -> Result<Response, Problem> {
     let world = app.world();
     let deployment = names::deployment(&world, &id)?;
     Ok(answer::shown(deployment.generation, &DeploymentView::of(&app, &world, &actor, deployment)))
@@ -61,7 +62,7 @@ pub async fn show(actor: Actor, State(app): State<App>, Path(id): Path<String>) 
 pub async fn create(
     actor: Actor,
     State(app): State<App>,
-    Query(wait): Query<Wait>,
+    Parameters(wait): Parameters<Wait>,
     conditions: Conditions,
     body: Strict<DeploymentBody>,
 ) -> Result<Response, Problem> {
@@ -79,8 +80,8 @@ pub async fn create(
 pub async fn reweigh(
     actor: Actor,
     State(app): State<App>,
-    Path(id): Path<String>,
-    Query(wait): Query<Wait>,
+    Named(id): Named<String>,
+    Parameters(wait): Parameters<Wait>,
     conditions: Conditions,
     body: Strict<WeightsBody>,
 ) -> Result<Response, Problem> {
@@ -95,8 +96,8 @@ pub async fn reweigh(
 pub async fn roll_back(
     actor: Actor,
     State(app): State<App>,
-    Path(id): Path<String>,
-    Query(wait): Query<Wait>,
+    Named(id): Named<String>,
+    Parameters(wait): Parameters<Wait>,
     conditions: Conditions,
     body: Optional<RollbackBody>,
 ) -> Result<Response, Problem> {
@@ -110,8 +111,8 @@ pub async fn roll_back(
 pub async fn roll_back_plugin(
     actor: Actor,
     State(app): State<App>,
-    Path(plugin): Path<String>,
-    Query(wait): Query<Wait>,
+    Named(plugin): Named<String>,
+    Parameters(wait): Parameters<Wait>,
     conditions: Conditions,
     body: Optional<RollbackBody>,
 ) -> Result<Response, Problem> {

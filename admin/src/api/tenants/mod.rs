@@ -9,10 +9,11 @@ use super::json::Strict;
 use super::page::{Listed, Page};
 use super::view::TenantView;
 use super::{Problem, answer, names};
+use crate::api::address::Named;
 use crate::app::{App, Order, Reply};
 use crate::auth::Actor;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use body::TenantBody;
 use http::StatusCode;
@@ -29,7 +30,7 @@ pub async fn list(actor: Actor, State(app): State<App>, page: Page) -> Result<Js
     Ok(Json(page.of(seen, |(id, _)| id.to_string(), |(_, tenant)| TenantView::of(&world, tenant))))
 }
 
-pub async fn show(actor: Actor, State(app): State<App>, Path(tenant): Path<String>) -> Result<Response, Problem> {
+pub async fn show(actor: Actor, State(app): State<App>, Named(tenant): Named<String>) -> Result<Response, Problem> {
     let world = app.world();
     let tenant = names::tenant(&world, &actor, &tenant)?;
     Ok(answer::shown(tenant.generation, &TenantView::of(&world, tenant)))
@@ -45,15 +46,15 @@ pub async fn create(
     let missing = || Problem::invalid(vec![Reason::at("/id", "missing field `id`")]);
     let text = body.value.id.clone().ok_or_else(missing)?;
     let id = parsed_id(&text)?;
-    let spec = spec(&app, &body, id).await?;
-    write(&app, &actor, conditions, &body.bytes, Command::CreateTenant(spec)).await
+    let spec = body.value.spec(id).map_err(Problem::invalid)?;
+    write(&app, &actor, conditions, &body.bytes, spec, Command::CreateTenant).await
 }
 
 /// Creates or replaces.
 pub async fn put(
     actor: Actor,
     State(app): State<App>,
-    Path(tenant): Path<String>,
+    Named(tenant): Named<String>,
     conditions: Conditions,
     body: Strict<TenantBody>,
 ) -> Result<Response, Problem> {
@@ -62,14 +63,14 @@ pub async fn put(
         let reason = format!("the address says tenant {id}: leave \"id\" out, or say the same");
         return Err(Problem::invalid(vec![Reason::at("/id", reason)]));
     }
-    let spec = spec(&app, &body, id).await?;
-    write(&app, &actor, conditions, &body.bytes, Command::PutTenant(spec)).await
+    let spec = body.value.spec(id).map_err(Problem::invalid)?;
+    write(&app, &actor, conditions, &body.bytes, spec, Command::PutTenant).await
 }
 
 pub async fn delete(
     actor: Actor,
     State(app): State<App>,
-    Path(tenant): Path<String>,
+    Named(tenant): Named<String>,
     conditions: Conditions,
 ) -> Result<Response, Problem> {
     let command = Command::DeleteTenant { tenant: names::tenant_id(&tenant)? };
@@ -82,25 +83,20 @@ fn parsed_id(text: &str) -> Result<TenantId, Problem> {
     names::parsed(text, "/id", &mut reasons).ok_or_else(|| Problem::invalid(reasons))
 }
 
-async fn spec(app: &App, body: &Strict<TenantBody>, id: TenantId) -> Result<TenantSpec, Problem> {
-    let spec = body.value.spec(id).map_err(Problem::invalid)?;
-    let at = |(at, bound): (usize, &_)| (format!("/plugins/{at}"), Clone::clone(bound));
-    let bindings: Vec<_> = spec.bindings.iter().enumerate().map(at).collect();
-    app.check_bindings(&spec.id, &bindings).await?;
-    Ok(spec)
-}
-
 async fn write(
     app: &App,
     actor: &Actor,
     conditions: Conditions,
     body: &[u8],
-    command: Command,
+    spec: TenantSpec,
+    command: fn(TenantSpec) -> Command,
 ) -> Result<Response, Problem> {
-    let (Command::CreateTenant(spec) | Command::PutTenant(spec)) = &command else {
-        return Err(Problem::internal("not a command about a whole tenant"));
-    };
     let id = spec.id.clone();
+    let at = |(at, bound): (usize, &_)| (format!("/plugins/{at}"), Clone::clone(bound));
+    let bindings: Vec<_> = spec.bindings.iter().enumerate().map(at).collect();
+    let command = command(spec);
+    app.authorize(actor, &command)?;
+    app.check_bindings(&id, &bindings).await?;
     let present = move |world: &World, changes: &Changes| {
         let status = if changes.action == "tenant.create" { StatusCode::CREATED } else { StatusCode::OK };
         let tenant = world.tenant(&id);
