@@ -74,6 +74,7 @@ pub fn run(places: &Places, cores: Cores, folder: &Path, plan: Plan, stop: &Stop
     // The cap to be met is the node's, not the tenant's.
     tenant["limits"] = serde_json::json!({ "exchangesMax": 2 * (plan.exchanges + BEYOND) });
     admin.set_tenant(&tenant)?;
+    admin.wait_until_served(&product, "inflight.test")?;
     let resident_bytes_idle = machine::resident_bytes(product.process.pid())?;
 
     let within = send(&product, plan, plan.exchanges, stop)?;

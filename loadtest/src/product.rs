@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 /// Registering compiles; everything else is quick.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a deployment is looked at until the node has acknowledged it.
 const POLL: Duration = Duration::from_millis(2);
 
@@ -25,6 +26,8 @@ pub enum ProductError {
     Unanswered { tried: String, source: reqwest::Error },
     #[error("cannot {tried}: {status} {answer}")]
     Refused { tried: String, status: u16, answer: String },
+    #[error("requests for {host} do not reach the origin {} s after it was set up", START_PATIENCE.as_secs())]
+    NotServed { host: String },
     #[error("cannot {tried}: not done after {} s", ANSWER_PATIENCE.as_secs())]
     Late { tried: String },
 }
@@ -125,6 +128,21 @@ impl Admin {
         let id = tenant["id"].as_str().unwrap_or_default();
         let request = self.client.put(format!("{}/tenants/{id}", self.base)).json(tenant);
         self.send(&format!("set tenant {id}"), request)
+    }
+
+    /// Waits until requests for the tenant's host reach its origin: the node learns of a tenant a moment after the admin API
+    /// has answered.
+    pub fn wait_until_served(&self, product: &Product, host: &str) -> Result<(), ProductError> {
+        let url = format!("http://{}/echo", product.edge);
+        let began = Instant::now();
+        while began.elapsed() < START_PATIENCE {
+            let answer = self.runtime.block_on(self.client.get(&url).header("host", host).send());
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            std::thread::sleep(POLL);
+        }
+        Err(ProductError::NotServed { host: host.to_owned() })
     }
 
     /// Deploys the version everywhere and waits until the node has acknowledged it; how long that took.

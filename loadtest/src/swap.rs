@@ -71,6 +71,7 @@ pub fn run(
     admin.deploy(PLUGIN, VERSIONS[0])?;
     let binding = Binding { plugin: PLUGIN, isolation: "fresh" };
     admin.set_tenant(&product::tenant("swap", "swap.test", origin, "http1", &[binding]))?;
+    admin.wait_until_served(&product, "swap.test")?;
     let scenario = scenario.for_host("swap.test").map_err(std::io::Error::other)?;
 
     warm_up(&admin, &product, &scenario, stop)?;
