@@ -19,7 +19,7 @@ pub const COMPILE: &str = "__compile";
 Examples:\n  \
 switchyard demo\n  \
 switchyard serve --data-dir /var/lib/switchyard\n  \
-switchyard filter build filters/headers && switchyard plugin register headers.wasm\n  \
+switchyard filter build filters/headers && switchyard plugin register headers-1.0.0.wasm\n  \
 switchyard tenant set -f shop.toml\n  \
 switchyard deploy --plugin headers --split 1.0.0=95,1.1.0=5 --tenant shop\n  \
 switchyard rollback --name headers")]
@@ -49,9 +49,8 @@ pub struct Globals {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the proxy and the admin plane in this process
+    // What has arguments is explained where they are.
     Serve(serve::Args),
-    /// Show the main job on this machine: deploy, roll out, break and roll back under traffic
     Demo(demo::Args),
     #[command(flatten)]
     Client(ClientCommand),
@@ -61,10 +60,14 @@ pub enum Command {
     /// Print a completion script for a shell
     ///
     /// bash: switchyard completions bash > ~/.local/share/bash-completion/completions/switchyard
-    Completions { shell: clap_complete::Shell },
+    Completions {
+        shell: clap_complete::Shell,
+    },
     /// Compile one component from stdin to stdout; the server runs this as a limited process.
     #[command(name = COMPILE, hide = true)]
-    Compile { job: String },
+    Compile {
+        job: String,
+    },
 }
 
 /// What talks to a running server.
@@ -80,11 +83,8 @@ pub enum ClientCommand {
     /// Set up tenants: hosts, upstreams and the plugins on their path
     #[command(subcommand)]
     Tenant(tenant::Command),
-    /// Deploy a version of a plugin, at once or as a weighted split
     Deploy(deploy::Args),
-    /// Deploy a version at once everywhere, by the plugin's name
     Swap(deploy::SwapArgs),
-    /// Go back to what a deployment replaced, or to a version you name
     Rollback(deploy::RollbackArgs),
     /// Look at deployments and move the weights of a split
     #[command(subcommand)]

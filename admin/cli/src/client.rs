@@ -23,17 +23,17 @@ impl Client {
     /// The local token goes only to the local address: another server must not learn it.
     pub fn from(globals: &Globals) -> Result<Self, Failure> {
         let data_dir = DataDir::of_client(globals.data_dir.as_deref())?;
-        let (base, token) = match &globals.admin {
-            Some(admin) => (admin.clone(), globals.token.clone()),
-            None => {
-                let address = data_dir.admin_address().map_err(|wrong| {
-                    let advice = "start `switchyard serve` here, or name an address with --admin or SWITCHYARD_ADMIN";
-                    Failure::failed("find the admin API", wrong).advise(advice)
-                })?;
-                let token = globals.token.clone().or_else(|| data_dir.admin_token());
-                (format!("http://{address}"), token)
+        let local = data_dir.admin_address().map(|address| format!("http://{address}"));
+        let base = match (&globals.admin, &local) {
+            (Some(admin), _) => admin.trim_end_matches('/').to_owned(),
+            (None, Ok(local)) => local.clone(),
+            (None, Err(wrong)) => {
+                let advice = "start `switchyard serve` here, or name an address with --admin or SWITCHYARD_ADMIN";
+                return Err(Failure::failed("find the admin API", wrong).advise(advice));
             }
         };
+        let local_token = || data_dir.admin_token().filter(|_| local.as_ref() == Ok(&base));
+        let token = globals.token.clone().or_else(local_token);
         Self::new(&base, token)
     }
 

@@ -10,7 +10,7 @@ use crate::{limits, logging};
 use serde_json::json;
 use std::path::PathBuf;
 
-/// Run the proxy and the admin plane in this process.
+/// Run the proxy and the admin plane in this process
 ///
 /// All state is in the data folder; the first start writes an admin token there. SIGTERM or Ctrl-C
 /// stops gracefully: running requests are finished, an idle server stops at once; a second one stops
@@ -24,8 +24,8 @@ pub struct Args {
 
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Failure> {
     let settings = config::load(args.config.as_deref())?.settings(globals.data_dir.as_deref())?;
-    limits::raise_open_files();
     let _logging = logging::start(settings.log(), settings.log_lines_buffered_max);
+    limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("admin")
@@ -35,11 +35,8 @@ pub fn run(args: &Args, globals: &Globals) -> Result<(), Failure> {
         let mut signals = Signals::listen()?;
         let world = World::start(settings).await?;
         tell(&world, globals.json)?;
-        loop {
-            match signals.next().await {
-                Told::Reload => reload(&world),
-                Told::Stop => break,
-            }
+        while signals.next().await == Told::Reload {
+            reload(&world);
         }
         tracing::info!("stopping: running requests are finished first");
         tokio::select! {

@@ -45,8 +45,13 @@ impl World {
             }
         };
         let world = Self { edge, admin, data_dir: settings.data_dir, _held: held };
-        world.data_dir.tell_admin_address(world.admin.address())?;
-        Ok(world)
+        match world.data_dir.tell_admin_address(world.admin.address()) {
+            Ok(()) => Ok(world),
+            Err(failure) => {
+                world.stop().await;
+                Err(failure)
+            }
+        }
     }
 
     pub fn admin_address(&self) -> SocketAddr {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// How often a deployment is looked at until the nodes have answered.
 const POLL: Duration = Duration::from_millis(10);
 
-/// Deploy a version of a plugin, at once or as a weighted split.
+/// Deploy a version of a plugin, at once or as a weighted split
 ///
 /// The command ends when every node has said what became of it. A node that cannot prepare the
 /// version keeps what it has; that is told with the reason and exit code 1.
@@ -49,7 +49,10 @@ impl Wait {
     }
 }
 
-/// Deploy a version at once everywhere.
+/// Deploy a version at once everywhere
+///
+/// Running requests finish on the old version; new ones go to the new version from the moment a node
+/// has prepared it.
 #[derive(Debug, clap::Args)]
 pub struct SwapArgs {
     /// Name or UUID of the plugin
@@ -70,7 +73,9 @@ pub enum SwapStrategy {
     Immediate,
 }
 
-/// Go back to what a deployment replaced, or to a version you name.
+/// Go back to what a deployment replaced, or to a version you name
+///
+/// What was replaced is still compiled and ready on the nodes, so going back takes milliseconds.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("which").required(true).args(["deployment", "name"]))]
 pub struct RollbackArgs {

@@ -27,7 +27,7 @@ pub enum Command {
     ///   addresses = ["127.0.0.1:9001", "127.0.0.1:9002"]
     ///   [[plugins]]
     ///   plugin = "headers"
-    ///   config = { set = { "x-served-by" = "switchyard" } }
+    ///   config = { response = { set = { x-served-by = "switchyard" } } }
     ///   stickiness = { header = "x-user" }
     ///   failurePolicy = "open"
     #[command(verbatim_doc_comment, visible_alias = "apply")]

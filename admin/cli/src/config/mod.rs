@@ -46,7 +46,7 @@ pub fn load(named: Option<&Path>) -> Result<Config, Failure> {
 
 fn refused(path: &Path, faults: &[Fault]) -> Failure {
     let wrong = faults.iter().map(Fault::to_string).collect();
-    Failure::refused(format!("use the configuration {}; start refused", path.display()), wrong)
+    Failure::refused(format!("use the configuration {}, so nothing was started", path.display()), wrong)
         .advise("correct the lines above; the shipped conf/switchyard.toml explains every key and its default")
 }
 

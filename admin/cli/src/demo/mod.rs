@@ -21,7 +21,7 @@ use origin::Origin;
 use stage::{Pace, Stage};
 use story::Story;
 
-/// Show the main job on this machine.
+/// Show the main job on this machine: deploy, roll out, break and roll back under traffic
 ///
 /// Starts an origin, the whole product on free ports and a fresh temporary data folder, and keeps
 /// traffic running while it deploys a version, rolls out the next one in steps, breaks a share of
@@ -40,11 +40,11 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, globals: &Globals) -> Result<(), Failure> {
-    limits::raise_open_files();
     let folder = tempfile::Builder::new().prefix("switchyard-demo-").tempdir();
     let folder = folder.map_err(|error| Failure::failed("make a temporary folder", error))?;
     let settings = config::demo().settings(Some(folder.path()))?;
     let _logging = logging::start(settings.log(), settings.log_lines_buffered_max);
+    limits::raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -87,6 +87,19 @@ fn a_binding_changes_only_where_it_was_told_to() {
 }
 
 #[test]
+fn the_tenant_of_the_help_text_is_one() {
+    let server = Server::start();
+    server.register(&component(&server, "headers", "1.0.0"));
+    server.ask(&["deploy", "--plugin", "headers", "--version", "1.0.0"]);
+    let help = stdout(&server.command().args(["tenant", "set", "--help"]).assert().code(0));
+    let example =
+        help.lines().skip_while(|line| !line.trim().starts_with("id =")).take_while(|line| !line.trim().is_empty());
+    let file = server.file("shop.toml", &example.collect::<Vec<_>>().join("\n"));
+    let shown = server.ask(&["tenant", "set", "-f", &file.display().to_string()]);
+    assert_eq!(shown["plugins"][0]["failurePolicy"], "open", "{shown}\n{help}");
+}
+
+#[test]
 fn what_the_server_refuses_exits_3_with_every_reason() {
     let server = Server::start();
     let garbage = server.file("garbage.wasm", "not a filter");

@@ -12,7 +12,7 @@ fn a_faulty_file_is_refused_with_every_line() {
     fs::write(&path, "[filters]\ndedline_ms = 5\n[edge]\nworkers = -1\n[node]\nname = 7\n").expect("writable");
     let told = stderr(&switchyard().args(["serve", "--config"]).arg(&path).assert().code(3));
     for said in [
-        "start refused",
+        "so nothing was started",
         "line 2: [filters] has no key `dedline_ms`; did you mean `deadline_ms`?",
         "line 4: edge.workers: invalid value",
         "line 6: node.name: invalid type",

@@ -16,6 +16,8 @@ struct Known {
     acknowledged: String,
     /// Sent, not answered: may have become true or not.
     under_way: Option<String>,
+    /// Deployments acknowledged in all rounds.
+    acknowledged_count: u32,
 }
 
 #[test]
@@ -27,7 +29,7 @@ fn the_last_acknowledged_deployment_survives_kill_9() {
     server.ask(&["deploy", "--plugin", "headers", "--version", "1.0.0"]);
     let file = tenant(&server, "shop", "shop.example");
     server.ask(&["tenant", "set", "-f", &file.display().to_string()]);
-    let mut known = Known { acknowledged: "1.0.0".to_owned(), under_way: None };
+    let mut known = Known { acknowledged: "1.0.0".to_owned(), ..Known::default() };
     for round in 0..ROUNDS {
         let after = Duration::from_millis(20 + RandomState::new().build_hasher().finish() % 500);
         known = deploy_until_killed(&mut server, known, after);
@@ -38,8 +40,9 @@ fn the_last_acknowledged_deployment_survives_kill_9() {
         assert!(possible, "{said}: it came back with {serving}\n{}", server.log());
         serves(&server, &serving, &said);
         assert_eq!(server.ask(&["audit", "verify"])["intact"], true, "{said}");
-        known = Known { acknowledged: serving, under_way: None };
+        known = Known { acknowledged: serving, under_way: None, ..known };
     }
+    assert!(known.acknowledged_count > ROUNDS, "too little was going on when the server died: {known:?}");
 }
 
 /// Deploys one version after the other through the real API while another thread ends the server.
@@ -72,7 +75,9 @@ fn deploy(admin: &str, token: &str, known: &Mutex<Known>, dead: &Mutex<bool>) {
         let request = client.post(format!("http://{admin}/api/v1/deployments")).bearer_auth(token).json(&body);
         let answer = runtime.block_on(async { request.send().await?.error_for_status() });
         let Ok(_acknowledged) = answer else { return };
-        *known.lock().expect("not poisoned") = Known { acknowledged: next.to_owned(), under_way: None };
+        let mut known = known.lock().expect("not poisoned");
+        let acknowledged_count = known.acknowledged_count + 1;
+        *known = Known { acknowledged: next.to_owned(), under_way: None, acknowledged_count };
     }
 }
 

@@ -52,6 +52,11 @@ fn an_idle_server_stops_long_before_its_drain_timeout() {
     let told = Instant::now();
     server.signal(Signal::INT);
     assert!(server.wait().success());
+    for line in server.log().lines() {
+        let entry: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+        assert!(entry["timestamp"].is_string() && entry["level"].is_string() && entry["message"].is_string(), "{line}");
+    }
+    assert!(server.log().contains("stopping"), "{}", server.log());
     assert!(told.elapsed() < Duration::from_secs(15), "it lingered for {:?}", told.elapsed());
 }
 
@@ -70,4 +75,18 @@ fn a_second_signal_ends_it_at_once() {
     }
     server.signal(Signal::TERM);
     assert_eq!(server.wait().code(), Some(1), "{}", server.log());
+}
+
+#[test]
+fn sighup_reloads_and_does_not_end_it() {
+    let mut server = Server::start();
+    server.signal(Signal::HUP);
+    let until = Instant::now() + PATIENCE;
+    while !server.log().contains("no certificate file has changed") {
+        assert!(Instant::now() < until, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.ask(&["nodes"]);
+    server.signal(Signal::TERM);
+    assert!(server.wait().success());
 }
