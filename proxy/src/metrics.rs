@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use switchyard_contract::TenantId;
-use switchyard_runtime::{Fault, FilterId, HookError, RuntimeStats};
+use switchyard_runtime::{Fault, FilterId, HookError, RuntimeStats, WholeDecision};
 
 const REQUEST_BUCKETS_S: [f64; 14] =
     [0.0002, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
@@ -195,6 +195,15 @@ impl Hook {
 pub enum Outcome {
     Pass,
     Reply,
+}
+
+impl Outcome {
+    pub fn of_whole(decision: &WholeDecision) -> Self {
+        match decision {
+            WholeDecision::Pass(_) => Self::Pass,
+            WholeDecision::Reply(_) => Self::Reply,
+        }
+    }
 }
 
 #[derive(Default)]

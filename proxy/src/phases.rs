@@ -1,9 +1,4 @@
 //! The one `impl ProxyHttp`: each phase of pingora calls the step of that name.
-//!
-//! Forwarding headers: `X-Forwarded-For` gets the client's address appended to what it sent,
-//! `X-Forwarded-Proto` and `X-Forwarded-Host` are overwritten with what this node saw. Hop-by-hop
-//! fields are pingora's to remove (RFC 9110, section 7.6.1); upgrades other than WebSocket are not
-//! forwarded.
 
 use crate::access_log::{AccessLogger, Line};
 use crate::chain::{Chain, Held, Stop};
@@ -11,14 +6,15 @@ use crate::guard;
 use crate::metrics::{Metrics, TenantMetrics};
 use crate::relay::{self, Broken};
 use crate::request::{Request, authority};
-use crate::respond::{self, Answer, Problem, answer_to, is_bodiless, refused};
+use crate::respond::{self, Answer, Problem, answer_to, ends_with_head, refused, show_versions};
 use crate::settings::EdgeSettings;
-use crate::tenant::{Map, without_port};
+use crate::tenant::Map;
+use crate::upstream::forward;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{StatusCode, Version};
 use pingora::http::{RequestHeader, ResponseHeader};
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::{FailToProxy, ProxyHttp, ProxyWarnLogContext, Session};
@@ -26,11 +22,6 @@ use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorSource, ErrorType};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-const X_SWITCHYARD_VERSIONS: HeaderName = HeaderName::from_static("x-switchyard-versions");
 
 /// What all workers share.
 pub struct Shared {
@@ -127,7 +118,7 @@ impl ProxyHttp for Phases {
         head: &mut RequestHeader,
         request: &mut Request,
     ) -> pingora::Result<()> {
-        forwarding(session, head, request)?;
+        forward::add(session, head, request)?;
         if request.chain.as_ref().is_some_and(|chain| chain.sees_request_chunks()) && !session.is_upgrade_req() {
             head.remove_header(&CONTENT_LENGTH);
         }
@@ -327,45 +318,6 @@ fn may_try_again(request: &Request) -> bool {
     let Some(upstream) = &request.upstream else { return false };
     request.tried.len() <= usize::from(upstream.definition.retries_max)
         && upstream.addresses().iter().any(|address| !request.tried.contains(&address.socket))
-}
-
-/// Whether the head says by itself that no body follows it.
-pub fn ends_with_head(method: &Method, head: &ResponseHeader) -> bool {
-    is_bodiless(method, head.status) || head.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0")
-}
-
-/// Names the filter versions that touched the response, where the tenant wants it.
-pub fn show_versions(head: &mut ResponseHeader, request: &Request) -> pingora::Result<()> {
-    let (Some(route), Some(chain)) = (&request.route, &request.chain) else { return Ok(()) };
-    if !route.entry.show_versions {
-        return Ok(());
-    }
-    match HeaderValue::try_from(chain.versions()) {
-        Ok(versions) => head.insert_header(X_SWITCHYARD_VERSIONS, versions),
-        Err(_) => Ok(()),
-    }
-}
-
-fn forwarding(session: &Session, head: &mut RequestHeader, request: &Request) -> pingora::Result<()> {
-    let Some(connection) = &request.connection else { return Ok(()) };
-    let client = &connection.client_text;
-    let chain = head.headers.get_all(X_FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>();
-    let forwarded_for = match chain.as_slice() {
-        [] => client.clone(),
-        sent => {
-            let joined = [&sent.join(&b", "[..]), b", ".as_slice(), client.as_bytes()].concat();
-            HeaderValue::from_maybe_shared(Bytes::from(joined)).unwrap_or_else(|_| client.clone())
-        }
-    };
-    head.insert_header(X_FORWARDED_FOR, forwarded_for)?;
-    head.insert_header(X_FORWARDED_PROTO, HeaderValue::from_static(request.scheme()))?;
-    let host = authority(session).map(without_port).unwrap_or_default();
-    if let Some(sent) = session.req_header().headers.get(http::header::HOST) {
-        head.insert_header(X_FORWARDED_HOST, sent.clone())?;
-    } else if let Ok(value) = HeaderValue::from_str(host) {
-        head.insert_header(X_FORWARDED_HOST, value)?;
-    }
-    Ok(())
 }
 
 /// For errors of ours that pingora should treat as its own.

@@ -6,12 +6,14 @@
 use crate::request::Request;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, RETRY_AFTER};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::Session;
 use pingora::{Error, ErrorSource, ErrorType};
 use std::time::Duration;
+
+const X_SWITCHYARD_VERSIONS: HeaderName = HeaderName::from_static("x-switchyard-versions");
 
 /// Why a request is answered by the proxy itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +106,23 @@ pub fn is_bodiless(method: &Method, status: StatusCode) -> bool {
     *method == Method::HEAD
         || status.is_informational()
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
+/// Whether the head says by itself that no body follows it.
+pub fn ends_with_head(method: &Method, head: &ResponseHeader) -> bool {
+    is_bodiless(method, head.status) || head.headers.get(CONTENT_LENGTH).is_some_and(|length| length == "0")
+}
+
+/// Names the filter versions that touched the response, where the tenant wants it.
+pub fn show_versions(head: &mut ResponseHeader, request: &Request) -> pingora::Result<()> {
+    let (Some(route), Some(chain)) = (&request.route, &request.chain) else { return Ok(()) };
+    if !route.entry.show_versions {
+        return Ok(());
+    }
+    match HeaderValue::try_from(chain.versions()) {
+        Ok(versions) => head.insert_header(X_SWITCHYARD_VERSIONS, versions),
+        Err(_) => Ok(()),
+    }
 }
 
 /// The answer to an error of pingora's; `None`: the client is gone, there is nobody to answer.

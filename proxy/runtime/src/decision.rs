@@ -68,6 +68,13 @@ pub enum ChunkDecision {
     Abort,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WholeDecision {
+    Pass(Whole),
+    /// Instead of the upstream's answer.
+    Reply(Reply),
+}
+
 /// What becomes of a buffered body and of the head it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Whole {

@@ -2,7 +2,7 @@
 
 use crate::abi::native as abi;
 use crate::admission::Running;
-use crate::decision::{ChunkDecision, RequestDecision, ResponseDecision, Whole};
+use crate::decision::{ChunkDecision, RequestDecision, ResponseDecision, WholeDecision};
 use crate::fault::{Fault, HookError};
 use crate::host::Usage;
 use crate::instance::{Call, LiveInstance};
@@ -106,11 +106,11 @@ impl Exchange {
         self.settle(HOOK, decided, |decision| Ok(validate::chunk_decision(decision)))
     }
 
-    pub fn on_request_whole(&mut self, body: &[u8]) -> Result<Whole, HookError> {
+    pub fn on_request_whole(&mut self, body: &[u8]) -> Result<WholeDecision, HookError> {
         const HOOK: &str = "on-request-whole";
         let index = self.prepared.module.hooks.on_request_whole;
-        let decided: Result<abi::Whole, abi::Error> = self.call(HOOK, &index, |number| (number, body))?;
-        self.settle(HOOK, decided, validate::whole)
+        let decided: Result<abi::WholeDecision, abi::Error> = self.call(HOOK, &index, |number| (number, body))?;
+        self.settle(HOOK, decided, validate::whole_decision)
     }
 
     pub fn on_response(&mut self, head: &ResponseHeadInput<'_>, end: bool) -> Result<ResponseDecision, HookError> {
@@ -130,11 +130,11 @@ impl Exchange {
         self.settle(HOOK, decided, |decision| Ok(validate::chunk_decision(decision)))
     }
 
-    pub fn on_response_whole(&mut self, body: &[u8]) -> Result<Whole, HookError> {
+    pub fn on_response_whole(&mut self, body: &[u8]) -> Result<WholeDecision, HookError> {
         const HOOK: &str = "on-response-whole";
         let index = self.prepared.module.hooks.on_response_whole;
-        let decided: Result<abi::Whole, abi::Error> = self.call(HOOK, &index, |number| (number, body))?;
-        self.settle(HOOK, decided, validate::whole)
+        let decided: Result<abi::WholeDecision, abi::Error> = self.call(HOOK, &index, |number| (number, body))?;
+        self.settle(HOOK, decided, validate::whole_decision)
     }
 
     /// One hook in whichever room the exchange has. `params` is given the exchange's number.

@@ -32,6 +32,7 @@ mod validate;
 
 pub use decision::{
     BodyPlan, ChunkDecision, HeaderEdit, Reply, RequestDecision, RequestEdits, ResponseDecision, ResponseEdits, Whole,
+    WholeDecision,
 };
 pub use exchange::{Exchange, RequestHeadInput, ResponseHeadInput};
 pub use fault::{Fault, Frame, HookError, LoadError, PrepareError, StartError};

@@ -3,7 +3,7 @@
 
 use crate::abi::native as abi;
 use crate::decision::{BodyPlan, ChunkDecision, HeaderEdit, Reply, RequestDecision, RequestEdits, ResponseDecision};
-use crate::decision::{ResponseEdits, Whole};
+use crate::decision::{ResponseEdits, Whole, WholeDecision};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -61,8 +61,13 @@ pub(crate) fn chunk_decision(decision: abi::ChunkDecision) -> ChunkDecision {
     }
 }
 
-pub(crate) fn whole(whole: abi::Whole) -> Validated<Whole> {
-    Ok(Whole { body: whole.body.map(Bytes::from), headers: header_edits(whole.headers)? })
+pub(crate) fn whole_decision(decision: abi::WholeDecision) -> Validated<WholeDecision> {
+    Ok(match decision {
+        abi::WholeDecision::Reply(reply) => WholeDecision::Reply(self::reply(reply)?),
+        abi::WholeDecision::Pass(whole) => {
+            WholeDecision::Pass(Whole { body: whole.body.map(Bytes::from), headers: header_edits(whole.headers)? })
+        }
+    })
 }
 
 fn body_plan(plan: abi::BodyPlan) -> BodyPlan {

@@ -5,7 +5,7 @@ use crate::metrics::{Hook, Outcome};
 use crate::respond::Problem;
 use bytes::Bytes;
 use pingora::http::RequestHeader;
-use switchyard_runtime::{BodyPlan, ChunkDecision, RequestDecision, RequestHeadInput};
+use switchyard_runtime::{BodyPlan, ChunkDecision, RequestDecision, RequestHeadInput, WholeDecision};
 
 /// What the next filter decided, with its edits landed.
 pub struct Passed {
@@ -55,6 +55,9 @@ impl Chain {
         let passed = Passed { body: if end { BodyPlan::Splice } else { edits.body }, upstream: edits.upstream.clone() };
         edit::request(head, edits).map_err(|_| Problem::unavailable("A filter of this host failed."))?;
         step.request_chunks = passed.body == BodyPlan::Chunks;
+        if passed.body == BodyPlan::Splice {
+            step.rest();
+        }
         self.reached += 1;
         Ok(Some(passed))
     }
@@ -103,9 +106,14 @@ impl Chain {
             // What came before the body was held is over.
             step.request_chunks = false;
         }
-        let Some(step) = self.reached.checked_sub(1).and_then(|at| self.steps.get_mut(at)) else { return Ok(body) };
+        let Some(at) = self.reached.checked_sub(1) else { return Ok(body) };
+        let Some(step) = self.steps.get_mut(at) else { return Ok(body) };
         let call = |exchange: &mut switchyard_runtime::Exchange| exchange.on_request_whole(&body);
-        let Some(whole) = step.call(Hook::RequestWhole, call, |_| Outcome::Pass)? else { return Ok(body) };
+        let whole = match step.call(Hook::RequestWhole, call, Outcome::of_whole)? {
+            None => return Ok(body),
+            Some(WholeDecision::Reply(reply)) => return Err(self.reply(reply, at)),
+            Some(WholeDecision::Pass(whole)) => whole,
+        };
         edit::request_headers(head, whole.headers)
             .map_err(|_| Problem::unavailable("A filter of this host failed."))?;
         Ok(whole.body.unwrap_or(body))

@@ -10,7 +10,7 @@ use crate::respond::{Answer, Problem, is_bodiless};
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode};
 use pingora::http::ResponseHeader;
-use switchyard_runtime::{BodyPlan, ChunkDecision, Reply, ResponseDecision, ResponseHeadInput, Whole};
+use switchyard_runtime::{BodyPlan, ChunkDecision, Reply, ResponseDecision, ResponseHeadInput, WholeDecision};
 
 /// Whether a head can go out or waits for its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,11 +181,17 @@ impl Chain {
     fn whole(&mut self, at: usize, head: &mut ResponseHeader, body: Bytes) -> Result<Bytes, Stop> {
         let Some(step) = self.steps.get_mut(at) else { return Ok(body) };
         let call = |exchange: &mut switchyard_runtime::Exchange| exchange.on_response_whole(&body);
-        let Some(Whole { body: other, headers }) = step.call(Hook::ResponseWhole, call, |_| Outcome::Pass)? else {
-            return Ok(body);
-        };
-        edit::response_headers(head, headers).map_err(|_| broken())?;
-        Ok(other.unwrap_or(body))
+        match step.call(Hook::ResponseWhole, call, Outcome::of_whole)? {
+            None => Ok(body),
+            Some(WholeDecision::Reply(reply)) => {
+                *head = reply_head(&reply).map_err(|_| broken())?;
+                Ok(reply.body)
+            }
+            Some(WholeDecision::Pass(whole)) => {
+                edit::response_headers(head, whole.headers).map_err(|_| broken())?;
+                Ok(whole.body.unwrap_or(body))
+            }
+        }
     }
 }
 

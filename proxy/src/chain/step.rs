@@ -12,7 +12,7 @@ use switchyard_runtime::{Exchange, Fault, HookError};
 enum Part {
     NotYet,
     In(Exchange),
-    /// Failed, with policy open.
+    /// Failed, with policy open, or done.
     Out,
 }
 
@@ -65,6 +65,14 @@ impl Step {
             Part::In(exchange) => Some(exchange),
             Part::NotYet | Part::Out => None,
         })
+    }
+
+    /// The filter asked for nothing more of this exchange: its instance makes room for another.
+    pub fn rest(&mut self) {
+        let wants_more = self.request_chunks || self.arm.prepared.plan().response_headers;
+        if !wants_more {
+            self.part = Part::Out;
+        }
     }
 
     /// A decision this exchange cannot follow is a fault of the filter like any other.

@@ -5,7 +5,7 @@
 //! acknowledged when every tenant of it serves its new form or was refused with a reason.
 
 use super::last_good;
-use super::prepare::{Arm, ArmKey, Known, Preparer, Unprepared, arms_of};
+use super::prepare::{ArmKey, Known, Preparer, Unprepared, arms_of};
 use super::receipt::Retired;
 use super::report::Status;
 use crate::tenant::{Map, TenantRoute};
@@ -35,25 +35,25 @@ type Job = (Arc<TenantEntry>, Result<Arc<TenantRoute>, Unprepared>);
 
 /// Everything the loop owns.
 pub struct Node {
-    status: Arc<Status>,
-    preparer: Arc<Preparer>,
-    desired: Arc<Snapshot>,
-    entries: HashMap<TenantId, Arc<TenantEntry>>,
-    routes: HashMap<TenantId, Arc<TenantRoute>>,
+    pub(super) status: Arc<Status>,
+    pub(super) preparer: Arc<Preparer>,
+    pub(super) desired: Arc<Snapshot>,
+    pub(super) entries: HashMap<TenantId, Arc<TenantEntry>>,
+    pub(super) routes: HashMap<TenantId, Arc<TenantRoute>>,
     /// What was replaced last, for a rollback without work.
-    kept: HashMap<TenantId, Arc<TenantRoute>>,
-    jobs: JoinSet<Job>,
-    running: HashMap<TenantId, (Arc<TenantEntry>, AbortHandle)>,
-    retired: Vec<(Retired, SystemTime)>,
-    retry_at: Option<Instant>,
-    acknowledged: Generation,
+    pub(super) kept: HashMap<TenantId, Arc<TenantRoute>>,
+    pub(super) jobs: JoinSet<Job>,
+    pub(super) running: HashMap<TenantId, (Arc<TenantEntry>, AbortHandle)>,
+    pub(super) retired: Vec<(Retired, SystemTime)>,
+    pub(super) retry_at: Option<Instant>,
+    pub(super) acknowledged: Generation,
     /// What the control plane could not be told yet.
-    untold: Option<Acknowledgement>,
+    pub(super) untold: Option<Acknowledgement>,
     /// Routes or entries are not what the map was made of.
-    changed: bool,
+    pub(super) changed: bool,
     /// Replaced maps some worker may still look at; dropped here, not there.
-    old_maps: Vec<Arc<Map>>,
-    last_swap: Instant,
+    pub(super) old_maps: Vec<Arc<Map>>,
+    pub(super) last_swap: Instant,
 }
 
 impl Node {
@@ -216,27 +216,6 @@ impl Node {
         }
     }
 
-    /// Keeps the replaced form for a rollback and lets the one before it go.
-    fn replaced(&mut self, old: Arc<TenantRoute>) {
-        let before = match self.status.shared.settings.keep_previous {
-            true => self.kept.insert(old.entry.id.clone(), old.clone()),
-            false => None,
-        };
-        let serving: Vec<ArmKey> = self
-            .routes
-            .get(&old.entry.id)
-            .map(|route| arms_of(route).map(|(key, _)| key).collect())
-            .unwrap_or_default();
-        for route in before.iter().chain([&old]) {
-            for (key, arm) in arms_of(route) {
-                let known = self.retired.iter().any(|(retired, _)| Arc::ptr_eq(retired.arm(), arm));
-                if !serving.contains(&key) && !known {
-                    self.retired.push((Retired::new(arm.clone(), self.desired.generation), SystemTime::now()));
-                }
-            }
-        }
-    }
-
     /// Swaps what is ready and, when nothing of the generation is missing, acknowledges it.
     async fn settle(&mut self) {
         loop {
@@ -253,31 +232,6 @@ impl Node {
         if complete && self.acknowledged < self.desired.generation {
             self.acknowledge().await;
         }
-    }
-
-    /// One pointer.
-    fn swap(&mut self, complete: bool) {
-        let gone: Vec<TenantId> =
-            self.routes.keys().filter(|tenant| !self.entries.contains_key(*tenant)).cloned().collect();
-        for tenant in gone {
-            self.kept.remove(&tenant);
-            if let Some(route) = self.routes.remove(&tenant) {
-                let arms = arms_of(&route).map(|(_, arm)| Retired::new(arm.clone(), self.desired.generation));
-                self.retired.extend(arms.map(|retired| (retired, SystemTime::now())));
-            }
-        }
-        let serving = self.status.shared.map.load().generation;
-        let generation = if complete { self.desired.generation } else { serving };
-        if !self.changed && serving == generation {
-            return;
-        }
-        self.changed = false;
-        // Where a host moves between tenants, the form that is wanted now has it.
-        let mut routes: Vec<_> = self.routes.values().cloned().collect();
-        routes.sort_by_key(|route| self.entries.get(&route.entry.id) == Some(&route.entry));
-        let old = self.status.shared.map.swap(Arc::new(Map::new(generation, routes)));
-        self.last_swap = Instant::now();
-        self.old_maps.push(old);
     }
 
     async fn acknowledge(&mut self) {
@@ -306,32 +260,6 @@ impl Node {
         }
     }
 
-    /// Lets go of the versions whose exchanges are over.
-    fn see_off(&mut self) {
-        let timeout = Duration::from_millis(self.status.shared.settings.version_drain_timeout_ms);
-        self.old_maps.retain(|map| Arc::strong_count(map) > 1);
-        // A version that serves again, after a rollback, is nobody's to see off.
-        let serving = &self.routes;
-        self.retired.retain(|(retired, _)| {
-            let tenant = serving.get(&retired.arm().prepared.id().tenant);
-            !tenant.is_some_and(|route| arms_of(route).any(|(_, arm)| Arc::ptr_eq(arm, retired.arm())))
-        });
-        let (due, draining): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.retired).into_iter().partition(|(retired, _)| retired.is_due(timeout));
-        self.retired = draining;
-        let draining = self.retired.iter().map(|(retired, since)| (retired.arm().clone(), *since)).collect();
-        self.changing().draining = draining;
-        for (retired, _) in due {
-            let receipt = retired.receipt();
-            tracing::info!(
-                tenantId = %receipt.tenant, pluginId = %receipt.plugin, version = %receipt.version,
-                drained_in_ms = receipt.drained_in_ms, forced = receipt.exchanges_forced,
-                module_bytes_released = receipt.module_bytes_released, "version drained"
-            );
-            self.changing().add_receipt(receipt);
-        }
-    }
-
     async fn report(&mut self) {
         if let Some(acknowledgement) = self.untold.take() {
             let told = self.preparer.feed.acknowledge(acknowledgement.clone()).await;
@@ -346,22 +274,6 @@ impl Node {
         self.told(self.preparer.feed.report(self.status.report()).await);
     }
 
-    /// Versions that get no requests and wait for a rollback.
-    fn kept_warm(&self) -> Vec<Arc<Arm>> {
-        let mut warm = Vec::new();
-        for (tenant, old) in &self.kept {
-            let Some(route) = self.routes.get(tenant) else { continue };
-            for (_, arm) in arms_of(old) {
-                let used = arms_of(route).any(|(_, serving)| Arc::ptr_eq(serving, arm))
-                    || self.retired.iter().any(|(retired, _)| Arc::ptr_eq(retired.arm(), arm));
-                if !used {
-                    warm.push(arm.clone());
-                }
-            }
-        }
-        warm
-    }
-
     fn told(&self, result: Result<(), FeedError>) {
         if let Err(error) = result {
             tracing::debug!(%error, "the control plane could not be told");
@@ -372,7 +284,7 @@ impl Node {
         self.changing().refused.keys().cloned().collect()
     }
 
-    fn changing(&self) -> MutexGuard<'_, super::report::Changing> {
+    pub(super) fn changing(&self) -> MutexGuard<'_, super::report::Changing> {
         self.status.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,3 +7,4 @@ pub mod last_good;
 pub mod prepare;
 pub mod receipt;
 pub mod report;
+mod swap;

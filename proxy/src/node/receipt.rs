@@ -5,7 +5,8 @@
 //! released, and another one when it is let go.
 
 use super::prepare::Arm;
-use std::sync::Arc;
+use crate::tenant::TenantRoute;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use switchyard_contract::Generation;
 use switchyard_contract::report::SwapReceipt;
@@ -13,6 +14,8 @@ use switchyard_contract::report::SwapReceipt;
 /// A version that gets no new requests.
 pub struct Retired {
     arm: Arc<Arm>,
+    /// The form of the tenant it served in; every request that chose it holds on to that.
+    route: Weak<TenantRoute>,
     generation: Generation,
     since: Instant,
     exchanges_at_swap: u64,
@@ -20,18 +23,20 @@ pub struct Retired {
 
 impl Retired {
     /// `generation`: the one that replaced it.
-    pub fn new(arm: Arc<Arm>, generation: Generation) -> Self {
+    pub fn new(arm: Arc<Arm>, route: &Arc<TenantRoute>, generation: Generation) -> Self {
         let exchanges_at_swap = arm.prepared.exchanges_in_flight();
-        Self { arm, generation, since: Instant::now(), exchanges_at_swap }
+        Self { arm, route: Arc::downgrade(route), generation, since: Instant::now(), exchanges_at_swap }
     }
 
     pub fn arm(&self) -> &Arc<Arm> {
         &self.arm
     }
 
-    /// Whether its exchanges are over, or have had `timeout` to end.
-    pub fn is_due(&self, timeout: Duration) -> bool {
-        self.arm.prepared.exchanges_in_flight() == 0 || self.since.elapsed() >= timeout
+    /// Whether its exchanges are over, or have had `timeout` to end. `keepers`: how many hold its
+    /// route without being requests; a request may have chosen the version and not yet begun.
+    pub fn is_due(&self, keepers: usize, timeout: Duration) -> bool {
+        let idle = self.arm.prepared.exchanges_in_flight() == 0 && self.route.strong_count() <= keepers;
+        idle || self.since.elapsed() >= timeout
     }
 
     /// The receipt. Lets the version go unless somebody keeps it.

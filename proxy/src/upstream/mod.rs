@@ -5,6 +5,7 @@
 //! the request path. Connections are never shared across tenants, upstreams or definitions:
 //! `group_key` is part of pingora's pool key.
 
+pub mod forward;
 mod peer;
 pub mod watch;
 

@@ -188,3 +188,39 @@ async fn a_report_follows_every_swap_and_then_from_time_to_time() {
     assert!(report.resident_bytes > 1 << 20);
     assert_eq!(report.versions.len(), 1);
 }
+
+#[tokio::test]
+async fn a_host_moves_from_one_tenant_to_another_in_one_generation() {
+    let (shop, blog) = (origin().await, origin().await);
+    let entry = |id: &str, upstream, hosts: &[&str]| {
+        with(tenant(id, upstream), |entry| entry.hosts = hosts.iter().map(|host| host.parse().unwrap()).collect())
+    };
+    let before =
+        vec![entry("shop", shop.address, &["a.example", "b.example"]), entry("blog", blog.address, &["c.example"])];
+    let after =
+        vec![entry("shop", shop.address, &["a.example"]), entry("blog", blog.address, &["b.example", "c.example"])];
+    let node = node().serving(before).await;
+    get(node.http(), "http://b.example/").await;
+    assert_eq!((shop.seen().len(), blog.seen().len()), (1, 0));
+    node.apply(after).await;
+    get(node.http(), "http://b.example/").await;
+    assert_eq!((shop.seen().len(), blog.seen().len()), (1, 1));
+    node.apply(vec![]).await;
+    assert_eq!(get(node.http(), "http://b.example/").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_could_not_be_fetched_is_tried_again() {
+    let (shop, control) = (origin().await, Arc::new(Control::default()));
+    // A version no other test uses: it must not be in the module cache yet.
+    let unseen = format!("1.0.{}", std::process::id());
+    let binding = version(&control, &unseen);
+    let bytes = crate::harness::tenant::artifact("headers", &unseen);
+    control.forget_artifacts();
+    let node = node().control(control).start();
+    let answer = node.apply(vec![entry("shop", shop.address, binding)]).await;
+    assert_eq!(answer.refused.len(), 1, "{answer:?}");
+    node.control.store(&bytes);
+    eventually("the tenant is served after all", || node.edge.status().refused.is_empty()).await;
+    assert_eq!(get(node.http(), "http://shop.example/").await.header("x-version"), Some(unseen.as_str()));
+}

@@ -272,3 +272,31 @@ async fn a_split_is_sticky_and_within_its_share() {
     assert!(first.iter().zip(&later).all(|(before, after)| !before || *after), "who had the new version keeps it");
     assert!(later.iter().filter(|new| **new).count() > share);
 }
+
+#[tokio::test]
+async fn a_filter_that_is_done_makes_room_before_the_response() {
+    let release = Arc::new(tokio::sync::Semaphore::new(0));
+    let held = release.clone();
+    let slow = crate::harness::origin::answering(move |_| {
+        let held = held.clone();
+        async move {
+            let _ = held.acquire().await;
+            crate::harness::origin::with_status(StatusCode::OK, "")
+        }
+    })
+    .await;
+    let control = Arc::new(Control::default());
+    let entry = with(tenant("shop", slow.address), |entry| {
+        // Looks at requests alone.
+        entry.bindings = vec![filter(&control, "api-key", r#"{"keys":{"alice":"s3cr3t-1"}}"#)];
+    });
+    let node = node().control(control).serving(vec![entry]).await;
+    let mut client = Client::http1(node.http()).await;
+    let request = Request::get("http://shop.example/").header("x-api-key", "s3cr3t-1").body(Default::default());
+    let waiting = tokio::spawn(async move { client.send(request.unwrap()).await.status });
+    crate::harness::eventually("the request is upstream", || slow.seen().len() == 1).await;
+    assert_eq!(node.edge.status().exchanges_in_flight, 1);
+    assert_eq!(node.edge.status().instances_live, 0);
+    release.add_permits(1);
+    assert_eq!(waiting.await.unwrap(), StatusCode::OK);
+}

@@ -135,6 +135,15 @@ pub(crate) struct Whole {
 
 #[derive(ComponentType, Lift, Debug)]
 #[component(variant)]
+pub(crate) enum WholeDecision {
+    #[component(name = "pass")]
+    Pass(Whole),
+    #[component(name = "reply")]
+    Reply(Reply),
+}
+
+#[derive(ComponentType, Lift, Debug)]
+#[component(variant)]
 pub(crate) enum Error {
     #[component(name = "reject")]
     Reject(String),
@@ -209,7 +218,7 @@ type Start<'a> = TypedFunc<(&'a [u8],), ()>;
 type OnRequest<'a> = TypedFunc<(u64, RequestHead<'a>, bool), (Result<RequestDecision, Error>,)>;
 type OnResponse<'a> = TypedFunc<(u64, ResponseHead<'a>, bool), (Result<ResponseDecision, Error>,)>;
 type OnChunk<'a> = TypedFunc<(u64, &'a [u8], bool), (Result<ChunkDecision, Error>,)>;
-type OnWhole<'a> = TypedFunc<(u64, &'a [u8]), (Result<Whole, Error>,)>;
+type OnWhole<'a> = TypedFunc<(u64, &'a [u8]), (Result<WholeDecision, Error>,)>;
 type OnTrailers<'a> = TypedFunc<(u64, &'a [HeaderIn<'a>]), ()>;
 type OnFinished = TypedFunc<(u64, Finished), ()>;
 type Close = TypedFunc<(u64,), ()>;
