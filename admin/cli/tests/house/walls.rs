@@ -16,6 +16,7 @@ const MAY_REACH: &[(&str, &[&str])] = &[
     ),
     ("switchyard-filter-manifest", &["switchyard-contract"]),
     ("switchyard-filter-build", &["switchyard-contract", "switchyard-filter-manifest"]),
+    ("switchyard-filter-test", &["switchyard-contract", "switchyard-runtime"]),
     (
         "switchyard",
         &[
