@@ -212,15 +212,15 @@ async fn a_host_moves_from_one_tenant_to_another_in_one_generation() {
 #[tokio::test]
 async fn what_could_not_be_fetched_is_tried_again() {
     let (shop, control) = (origin().await, Arc::new(Control::default()));
-    // A version no other test uses: it must not be in the module cache yet.
-    let unseen = format!("1.0.{}", std::process::id());
-    let binding = version(&control, &unseen);
-    let bytes = crate::harness::tenant::artifact("headers", &unseen);
+    let binding = version(&control, "1.0.0");
+    let bytes = crate::harness::tenant::artifact("headers", "1.0.0");
     control.forget_artifacts();
-    let node = node().control(control).start();
+    // A module cache of its own, in which the module is not yet.
+    let cache = tempfile::tempdir().unwrap();
+    let node = node().control(control).runtime(|runtime| runtime.cache_dir = cache.path().join("modules")).start();
     let answer = node.apply(vec![entry("shop", shop.address, binding)]).await;
     assert_eq!(answer.refused.len(), 1, "{answer:?}");
     node.control.store(&bytes);
     eventually("the tenant is served after all", || node.edge.status().refused.is_empty()).await;
-    assert_eq!(get(node.http(), "http://shop.example/").await.header("x-version"), Some(unseen.as_str()));
+    assert_eq!(get(node.http(), "http://shop.example/").await.header("x-version"), Some("1.0.0"));
 }
