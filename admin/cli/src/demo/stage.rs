@@ -30,7 +30,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    pub const FULL: Self = Self { look: Duration::from_millis(1_500), swaps: 100, users: 1_500 };
+    pub const FULL: Self = Self { look: Duration::from_millis(1_500), swaps: 100, users: 600 };
     pub const QUICK: Self = Self { look: Duration::from_millis(400), swaps: 10, users: 90 };
 }
 
