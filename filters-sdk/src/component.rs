@@ -61,11 +61,11 @@ impl<F: Hosted> Guest for Component<F> {
         Ok(hook(exchange, |filter: &mut F| filter.on_request_chunk(&chunk, end))??.into())
     }
 
-    fn on_request_whole(exchange: u64, body: Vec<u8>) -> Result<types::Whole, types::Error> {
+    fn on_request_whole(exchange: u64, body: Vec<u8>) -> Result<types::WholeDecision, types::Error> {
         if !F::DECLARED.request_body {
-            return Ok(Whole::keep().0);
+            return Ok(types::WholeDecision::Pass(Whole::keep().0));
         }
-        Ok(hook(exchange, |filter: &mut F| filter.on_request_body(body))??.0)
+        whole(hook(exchange, |filter: &mut F| filter.on_request_body(body))?)
     }
 
     fn on_response(
@@ -90,11 +90,11 @@ impl<F: Hosted> Guest for Component<F> {
         Ok(hook(exchange, |filter: &mut F| filter.on_response_chunk(&chunk, end))??.into())
     }
 
-    fn on_response_whole(exchange: u64, body: Vec<u8>) -> Result<types::Whole, types::Error> {
+    fn on_response_whole(exchange: u64, body: Vec<u8>) -> Result<types::WholeDecision, types::Error> {
         if !F::DECLARED.response_body {
-            return Ok(Whole::keep().0);
+            return Ok(types::WholeDecision::Pass(Whole::keep().0));
         }
-        Ok(hook(exchange, |filter: &mut F| filter.on_response_body(body))??.0)
+        whole(hook(exchange, |filter: &mut F| filter.on_response_body(body))?)
     }
 
     fn on_trailers(exchange: u64, trailers: Vec<types::Header>) {
@@ -119,6 +119,14 @@ impl<F: Hosted> Guest for Component<F> {
 
 fn hook<F: Hosted, T>(exchange: u64, hook: impl FnOnce(&mut F) -> T) -> Result<T, Failure> {
     F::INSTANCE.with(|instance| instance.with(exchange, hook))
+}
+
+fn whole(decided: crate::Result<Whole>) -> Result<types::WholeDecision, types::Error> {
+    match decided {
+        Ok(whole) => Ok(types::WholeDecision::Pass(whole.0)),
+        Err(Halt::Reply(reply)) => Ok(types::WholeDecision::Reply(reply.0)),
+        Err(Halt::Failure(failure)) => Err(failure.into()),
+    }
 }
 
 fn text(failure: Failure) -> String {

@@ -36,7 +36,7 @@ pub trait Filter: Sized + 'static {
     }
 
     /// The request's whole body, after [`RequestEdits::read_body`].
-    fn on_request_body(&mut self, body: Vec<u8>) -> Result<Whole, Failure> {
+    fn on_request_body(&mut self, body: Vec<u8>) -> Result<Whole> {
         Ok(Whole::keep())
     }
 
@@ -51,7 +51,7 @@ pub trait Filter: Sized + 'static {
     }
 
     /// The response's whole body, after [`ResponseEdits::read_body`].
-    fn on_response_body(&mut self, body: Vec<u8>) -> Result<Whole, Failure> {
+    fn on_response_body(&mut self, body: Vec<u8>) -> Result<Whole> {
         Ok(Whole::keep())
     }
 

@@ -4,10 +4,10 @@ use crate::Reply;
 use crate::bindings::types;
 use core::fmt::Display;
 
-/// What a hook that sees a head returns; hooks that see bodies return `Result<_, Failure>`.
+/// What a hook that sees a head or a whole body returns; hooks of chunks return `Result<_, Failure>`.
 pub type Result<T, E = Halt> = core::result::Result<T, E>;
 
-/// A hook that sees a head ends with an answer of its own or with a failure.
+/// A hook that sees a head or a whole body ends with an answer of its own or with a failure.
 #[derive(Debug, Clone)]
 pub enum Halt {
     Reply(Reply),

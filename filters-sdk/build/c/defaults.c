@@ -103,7 +103,7 @@ CHUNK(on_request_chunk)
 CHUNK(on_response_chunk)
 
 #define WHOLE(name) \
-  WEAK bool HOOK(name)(uint64_t exchange, sy_bytes *body, switchyard_filter_types_whole_t *ret, sy_error *err) { \
+  WEAK bool HOOK(name)(uint64_t exchange, sy_bytes *body, switchyard_filter_types_whole_decision_t *ret, sy_error *err) { \
     (void)exchange, (void)err; \
     http_filter_list_u8_free(body); \
     memset(ret, 0, sizeof *ret); \

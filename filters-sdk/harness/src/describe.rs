@@ -3,6 +3,7 @@
 use http::{HeaderName, HeaderValue};
 use switchyard_runtime::{
     BodyPlan, ChunkDecision, HeaderEdit, Reply, RequestDecision, RequestEdits, ResponseDecision, ResponseEdits, Whole,
+    WholeDecision,
 };
 
 pub(crate) fn request(decision: &RequestDecision) -> String {
@@ -27,7 +28,14 @@ pub(crate) fn chunk(decision: &ChunkDecision) -> String {
     }
 }
 
-pub(crate) fn whole(whole: &Whole) -> String {
+pub(crate) fn whole(decision: &WholeDecision) -> String {
+    match decision {
+        WholeDecision::Pass(whole) => edited(whole),
+        WholeDecision::Reply(answer) => reply("reply", answer),
+    }
+}
+
+fn edited(whole: &Whole) -> String {
     let body = whole.body.as_ref().map_or_else(|| "keep\n".into(), |body| format!("replace {}\n", text(body)));
     body + &edits(&whole.headers)
 }

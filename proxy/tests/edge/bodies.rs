@@ -208,3 +208,20 @@ async fn a_filter_may_end_an_exchange() {
     let answer = Client::http1(node.http()).await.try_send(request).await;
     assert!(answer.is_err() || answer.is_ok_and(|answer| answer.status == StatusCode::BAD_GATEWAY));
 }
+
+#[tokio::test]
+async fn a_filter_answers_once_it_has_read_the_body() {
+    let origin = origin().await;
+    for (config, reached) in [(r#"{"request":"answer"}"#, false), (r#"{"response":"answer"}"#, true)] {
+        let node = filtering(&origin, UpstreamProtocol::Http1, &[("body", config)]).await;
+        for mut client in clients(&node).await {
+            let before = origin.seen().len();
+            let answer = client.post("http://shop.example/", "hello").await;
+            assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{config}");
+            assert_eq!(answer.text(), "a body of 5 bytes", "{config}");
+            assert_eq!(origin.seen().len() > before, reached, "{config}");
+            // The connection goes on.
+            assert_eq!(client.post("http://shop.example/", "bye").await.text(), "a body of 3 bytes", "{config}");
+        }
+    }
+}

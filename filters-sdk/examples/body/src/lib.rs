@@ -43,6 +43,8 @@ enum Mode {
     Reject,
     /// Seen at once, goes on in upper case; the head gets `x-body-bytes`.
     Whole,
+    /// Seen at once and answered with 422 and its length.
+    Answer,
 }
 
 struct Body {
@@ -70,7 +72,7 @@ impl Filter for Body {
     fn on_request(&mut self, request: &RequestHead) -> Result<RequestEdits> {
         Ok(match self.config.request {
             Mode::Splice => request.pass(),
-            Mode::Whole => request.pass().read_body(self.config.body_bytes_max),
+            Mode::Whole | Mode::Answer => request.pass().read_body(self.config.body_bytes_max),
             _ => request.pass().read_chunks(),
         })
     }
@@ -79,14 +81,14 @@ impl Filter for Body {
         self.request.chunk(self.config.request, chunk, end)
     }
 
-    fn on_request_body(&mut self, body: Vec<u8>) -> Result<Whole, Failure> {
-        Ok(self.request.whole(body))
+    fn on_request_body(&mut self, body: Vec<u8>) -> Result<Whole> {
+        self.request.whole(self.config.request, body)
     }
 
     fn on_response(&mut self, response: &ResponseHead) -> Result<ResponseEdits> {
         let edits = match self.config.response {
             Mode::Splice => response.pass(),
-            Mode::Whole => response.pass().read_body(self.config.body_bytes_max),
+            Mode::Whole | Mode::Answer => response.pass().read_body(self.config.body_bytes_max),
             _ => response.pass().read_chunks(),
         };
         let Seen { chunks, bytes, .. } = self.request;
@@ -97,8 +99,8 @@ impl Filter for Body {
         self.response.chunk(self.config.response, chunk, end)
     }
 
-    fn on_response_body(&mut self, body: Vec<u8>) -> Result<Whole, Failure> {
-        Ok(self.response.whole(body))
+    fn on_response_body(&mut self, body: Vec<u8>) -> Result<Whole> {
+        self.response.whole(self.config.response, body)
     }
 }
 
@@ -112,7 +114,7 @@ impl Seen {
             log::emit(log::Level::Info, "end of a body", &[("chunks", &chunks), ("bytes", &bytes)]);
         }
         Ok(match mode {
-            Mode::Splice | Mode::Count | Mode::Whole => Chunk::Keep,
+            Mode::Splice | Mode::Count | Mode::Whole | Mode::Answer => Chunk::Keep,
             Mode::Uppercase => Chunk::Replace(chunk.to_ascii_uppercase()),
             Mode::Hold => {
                 self.held.extend_from_slice(chunk);
@@ -123,10 +125,13 @@ impl Seen {
         })
     }
 
-    fn whole(&mut self, mut body: Vec<u8>) -> Whole {
+    fn whole(&mut self, mode: Mode, mut body: Vec<u8>) -> Result<Whole> {
         self.chunks += 1;
         self.bytes += body.len();
+        if mode == Mode::Answer {
+            return Err(Reply::new(422).text(format!("a body of {} bytes", body.len())).into());
+        }
         body.make_ascii_uppercase();
-        Whole::replace(body).set("x-body-bytes", self.bytes.to_string())
+        Ok(Whole::replace(body).set("x-body-bytes", self.bytes.to_string()))
     }
 }

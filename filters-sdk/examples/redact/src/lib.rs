@@ -65,7 +65,7 @@ impl Filter for Redact {
         }
     }
 
-    fn on_response_body(&mut self, body: Vec<u8>) -> Result<Whole, Failure> {
+    fn on_response_body(&mut self, body: Vec<u8>) -> Result<Whole> {
         let fields = &self.config.fields;
         let is_secret = |name: &str| fields.iter().any(|field| field == name);
         let replacement = serde_json::to_string(&self.config.replacement)?;

@@ -104,3 +104,14 @@ fn bodies_larger_than_the_arena_pass() {
         }
     }
 }
+
+#[test]
+fn a_whole_body_can_be_answered() {
+    let mut exchange = filter("body", r#"{ "request": "answer", "response": "answer" }"#).exchange();
+    exchange.request(&[]).unwrap();
+    assert!(exchange.request_body("four").unwrap().starts_with("reply 422"));
+    let mut exchange = filter("body", r#"{ "response": "answer" }"#).exchange();
+    exchange.request(&[]).unwrap();
+    exchange.response(200, &[]).unwrap();
+    assert!(exchange.response_body("four").unwrap().starts_with("reply 422"));
+}
