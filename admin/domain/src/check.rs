@@ -1,13 +1,14 @@
 //! The invariants of a world, as a list of findings. A world with findings is neither committed
 //! nor published: they say that the rules have a hole, not that somebody asked for something wrong.
 
+use crate::deployment::Deployment;
 use crate::plugin::Plugin;
 use crate::release::Scope;
 use crate::tenant::Tenant;
-use crate::world::World;
-use std::collections::BTreeMap;
+use crate::token::Token;
+use crate::world::{Change, Key, Resource, World};
 use std::fmt;
-use switchyard_contract::{Generation, Host, TenantId};
+use switchyard_contract::{Generation, PluginName};
 
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,28 +23,44 @@ impl fmt::Display for Finding {
 /// Empty for a sound world.
 pub fn check(world: &World) -> Vec<Finding> {
     let mut findings = Findings { world, list: Vec::new() };
-    for (name, plugin) in world.plugins() {
-        findings.that(plugin.name == *name, || format!("plugin {name} is kept under another name"));
-        findings.generation(plugin.generation, || format!("plugin {name}"));
-        check_release(plugin, &mut findings);
-    }
-    let mut hosts = BTreeMap::new();
-    for (id, tenant) in world.tenants() {
-        findings.that(tenant.id == *id, || format!("tenant {id} is kept under another id"));
-        findings.generation(tenant.generation, || format!("tenant {id}"));
-        check_tenant(tenant, &mut hosts, &mut findings);
-    }
-    let indexed = world.hosts().len() == hosts.len() && world.hosts().iter().all(|(h, t)| hosts.get(h) == Some(&t));
-    findings.that(indexed, || "the index of hosts does not match the tenants".to_owned());
-    for (id, deployment) in world.deployments() {
-        findings.that(deployment.id == *id, || format!("deployment {id} is kept under another id"));
-        findings.generation(deployment.generation, || format!("deployment {id}"));
-        findings.generation(deployment.effective, || format!("the choice of deployment {id}"));
-    }
-    for (id, token) in world.tokens() {
-        findings.generation(token.generation, || format!("token {id}"));
+    world.plugins().values().for_each(|plugin| check_plugin(plugin, &mut findings));
+    world.tenants().values().for_each(|tenant| check_tenant(tenant, &mut findings));
+    world.deployments().values().for_each(|deployment| check_deployment(deployment, &mut findings));
+    world.tokens().values().for_each(|token| check_token(token, &mut findings));
+    // Every tenant's hosts are in the index as its own: if nothing else is, no host has two owners.
+    let hosts: usize = world.tenants().values().map(|tenant| tenant.hosts.len()).sum();
+    findings.that(world.hosts().len() == hosts, || "the index of hosts does not match the tenants".to_owned());
+    findings.list
+}
+
+/// What changes to a sound world could have broken: as good as `check`, without looking at what
+/// they did not touch. `world` is the one after the changes.
+pub fn check_changed(world: &World, changes: &[Change]) -> Vec<Finding> {
+    let mut findings = Findings { world, list: Vec::new() };
+    for change in changes {
+        match change {
+            Change::Put(Resource::Tenant(tenant)) => check_tenant(tenant, &mut findings),
+            Change::Put(Resource::Deployment(deployment)) => check_deployment(deployment, &mut findings),
+            Change::Put(Resource::Token(token)) => check_token(token, &mut findings),
+            Change::Put(Resource::Plugin(plugin)) => {
+                check_plugin(plugin, &mut findings);
+                check_users(&plugin.name, &mut findings);
+            }
+            Change::Drop(Key::Plugin(name)) => check_users(name, &mut findings),
+            // A layer may name what is gone.
+            Change::Drop(Key::Tenant(_) | Key::Deployment(_)) => {
+                world.plugins().values().for_each(|plugin| check_plugin(plugin, &mut findings));
+            }
+            Change::Drop(Key::Token(_)) => {}
+        }
     }
     findings.list
+}
+
+fn check_users(plugin: &PluginName, findings: &mut Findings<'_>) {
+    let world = findings.world;
+    let users = world.tenants().values().filter(|tenant| tenant.binding(plugin).is_some());
+    users.for_each(|tenant| check_tenant(tenant, findings));
 }
 
 struct Findings<'a> {
@@ -57,13 +74,20 @@ impl Findings<'_> {
             self.list.push(Finding(otherwise()));
         }
     }
+    /// Under its own name, and not from the future.
+    fn kept(&mut self, key: &Key, generation: Generation) {
+        let known = self.world.generation_of(key) == Some(generation);
+        self.that(known, || format!("{key} is not kept under its name"));
+        self.generation(generation, || key.to_string());
+    }
     fn generation(&mut self, generation: Generation, of: impl FnOnce() -> String) {
         let newest = self.world.generation;
         self.that(generation <= newest, || format!("{} is of generation {generation}, the world of {newest}", of()));
     }
 }
 
-fn check_release(plugin: &Plugin, findings: &mut Findings<'_>) {
+fn check_plugin(plugin: &Plugin, findings: &mut Findings<'_>) {
+    findings.kept(&Key::Plugin(plugin.name.clone()), plugin.generation);
     let name = &plugin.name;
     for layer in plugin.release.layers() {
         let id = layer.deployment;
@@ -88,13 +112,24 @@ fn check_release(plugin: &Plugin, findings: &mut Findings<'_>) {
     }
 }
 
-fn check_tenant<'a>(tenant: &'a Tenant, hosts: &mut BTreeMap<&'a Host, &'a TenantId>, findings: &mut Findings<'_>) {
+fn check_deployment(deployment: &Deployment, findings: &mut Findings<'_>) {
+    let id = deployment.id;
+    findings.kept(&Key::Deployment(id), deployment.generation);
+    findings.generation(deployment.effective, || format!("the choice of deployment {id}"));
+}
+
+fn check_token(token: &Token, findings: &mut Findings<'_>) {
+    findings.kept(&Key::Token(token.id), token.generation);
+}
+
+fn check_tenant(tenant: &Tenant, findings: &mut Findings<'_>) {
     let id = &tenant.id;
+    findings.kept(&Key::Tenant(id.clone()), tenant.generation);
     findings.that(!tenant.hosts.is_empty(), || format!("tenant {id} has no host"));
     findings.that(!tenant.upstreams.is_empty(), || format!("tenant {id} has no upstream"));
     for host in &tenant.hosts {
-        let other = hosts.insert(host, id);
-        findings.that(other.is_none(), || format!("host {host} belongs to two tenants, {id} is one"));
+        let owner = findings.world.hosts().get(host);
+        findings.that(owner == Some(id), || format!("host {host} of tenant {id} is kept as another's"));
     }
     for (at, bound) in tenant.bindings.iter().enumerate() {
         let name = &bound.plugin;

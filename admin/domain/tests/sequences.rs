@@ -9,7 +9,7 @@ use std::sync::Arc;
 use switchyard_contract::snapshot::{FailurePolicy, FilterLimits, Isolation, Stickiness, TenantLimits};
 use switchyard_contract::snapshot::{Upstream, UpstreamProtocol, UpstreamTimeouts};
 use switchyard_contract::{Digest, Generation, PluginName, TenantId, Version};
-use switchyard_domain::check::check;
+use switchyard_domain::check::{check, check_changed};
 use switchyard_domain::command::{BindingSetting, Deploy, Registration, Share};
 use switchyard_domain::deployment::Outcome;
 use switchyard_domain::release::Scope;
@@ -37,7 +37,7 @@ fn version(at: u8) -> Version {
 /// A command, with deployments named by their place among those made so far.
 #[derive(Debug, Clone)]
 enum Step {
-    Plain(Command),
+    Plain(Box<Command>),
     Reweigh(usize, Vec<Share>),
     RollBack(usize),
     Settle(usize, Outcome),
@@ -139,15 +139,19 @@ fn deploy() -> impl Strategy<Value = Command> {
     })
 }
 
+fn plain(command: Command) -> Step {
+    Step::Plain(Box::new(command))
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        4 => registration().prop_map(Step::Plain),
-        4 => deploy().prop_map(Step::Plain),
-        4 => tenant_command().prop_map(Step::Plain),
-        6 => binding_command().prop_map(Step::Plain),
-        1 => (0..PLUGINS).prop_map(|name| Step::Plain(Command::DeletePlugin { plugin: plugin(name) })),
+        4 => registration().prop_map(plain),
+        4 => deploy().prop_map(plain),
+        4 => tenant_command().prop_map(plain),
+        6 => binding_command().prop_map(plain),
+        1 => (0..PLUGINS).prop_map(|name| plain(Command::DeletePlugin { plugin: plugin(name) })),
         2 => (0..PLUGINS).prop_map(|name| {
-            Step::Plain(Command::RollBackPlugin { plugin: plugin(name), reason: String::new() })
+            plain(Command::RollBackPlugin { plugin: plugin(name), reason: String::new() })
         }),
         2 => (any::<prop::sample::Index>(), shares()).prop_map(|(at, arms)| Step::Reweigh(at.index(1_000), arms)),
         2 => any::<prop::sample::Index>().prop_map(|at| Step::RollBack(at.index(1_000))),
@@ -162,11 +166,13 @@ fn command(step: &Step, at: usize, world: &World) -> Option<(Command, Principal)
         (!all.is_empty()).then(|| all[at % all.len()].clone())
     };
     match step {
-        Step::Plain(Command::Deploy(deploy)) => {
-            let deploy = Deploy { id: Uuid::from_u128(at as u128 + 1), ..deploy.clone() };
-            Some((Command::Deploy(deploy), admin))
-        }
-        Step::Plain(command) => Some((command.clone(), admin)),
+        Step::Plain(command) => match command.as_ref() {
+            Command::Deploy(deploy) => {
+                let deploy = Deploy { id: Uuid::from_u128(at as u128 + 1), ..deploy.clone() };
+                Some((Command::Deploy(deploy), admin))
+            }
+            command => Some((command.clone(), admin)),
+        },
         Step::Reweigh(at, arms) => Some((Command::Reweigh { deployment: made(at)?.id, arms: arms.clone() }, admin)),
         Step::RollBack(at) => Some((Command::RollBack { deployment: made(at)?.id, reason: String::new() }, admin)),
         Step::Settle(at, outcome) => {
@@ -187,6 +193,7 @@ fn decided(world: &World, command: &Command, actor: Principal) -> Result<World, 
     let mut next = world.clone();
     changes.list.iter().for_each(|change| next.apply(change));
     next.generation = changes.generation;
+    assert_eq!(check_changed(&next, &changes.list), [], "{command:?}");
     Ok(next)
 }
 
@@ -206,7 +213,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_sequence_of_commands_breaks_the_world(steps in vec(step(), 1..60)) {
+    fn no_sequence_of_commands_breaks_the_world(steps in vec(step(), 1..120)) {
         let mut world = World::default();
         let mut rendering = Rendering::default();
         for (at, step) in steps.iter().enumerate() {

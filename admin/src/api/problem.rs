@@ -114,7 +114,11 @@ impl From<AppError> for Problem {
                 "The Idempotency-Key belongs to another request",
                 error.to_string(),
             ),
-            AppError::Unsound(_) => Self::internal(error.to_string()),
+            AppError::Unsound(_) => {
+                tracing::error!(%error, "the rules have a hole");
+                Self::internal(error.to_string())
+            }
+            AppError::Panicked => Self::internal(error.to_string()),
             AppError::Stopping => Self::unavailable(error.to_string()),
         }
     }

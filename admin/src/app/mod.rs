@@ -33,6 +33,8 @@ pub enum AppError {
     /// The rules have a hole. Nothing was committed.
     #[error("the change would break an invariant and was not made: {}", join(.0))]
     Unsound(Vec<Finding>),
+    #[error("the command was not carried out to its end; the log says more")]
+    Panicked,
     #[error("the control plane is stopping")]
     Stopping,
 }

@@ -7,7 +7,7 @@ use crate::auth::Actor;
 use crate::store::{Answer, Commit, NewAuditRow, Store, StoreError};
 use std::sync::{Arc, PoisonError};
 use switchyard_contract::Generation;
-use switchyard_domain::check::check;
+use switchyard_domain::check::{check, check_changed};
 use switchyard_domain::render::Rendering;
 use switchyard_domain::{Changes, Command, Context, Refusal, World, decide};
 
@@ -35,7 +35,8 @@ impl App {
     /// Carries out an order, whether or not whoever asked is still there to hear the answer.
     pub async fn execute(&self, order: Order) -> Result<Executed, AppError> {
         let app = self.clone();
-        tokio::spawn(async move { app.execute_to_the_end(order).await }).await.map_err(|_| AppError::Stopping)?
+        let done = tokio::spawn(async move { app.execute_to_the_end(order).await }).await;
+        done.map_err(|error| if error.is_panic() { AppError::Panicked } else { AppError::Stopping })?
     }
 
     /// Whether the actor may ask for this at all: before work is done for somebody who may not.
@@ -120,7 +121,7 @@ fn prepared(world: &World, changes: &Changes, order: &Order) -> Result<(Reply, O
     let mut next = world.clone();
     changes.list.iter().for_each(|change| next.apply(change));
     next.generation = changes.generation;
-    let findings = check(&next);
+    let findings = check_changed(&next, &changes.list);
     if !findings.is_empty() {
         return Err(AppError::Unsound(findings));
     }

@@ -1,16 +1,17 @@
 //! What may be asked of the world, and the one door through which it is asked.
 
+mod parts;
+
+pub use parts::{BindingSetting, Deploy, NewToken, Registration, Share};
+
 use crate::UnixMs;
 use crate::deployment::Outcome;
 use crate::refusal::Refusal;
-use crate::release::Scope;
-use crate::role::{Environment, Principal, Role};
+use crate::role::{Environment, Principal};
 use crate::rules;
 use crate::tenant::TenantSpec;
 use crate::world::{Change, Key, World};
-use std::sync::Arc;
-use switchyard_contract::snapshot::{FailurePolicy, FilterLimits, Isolation, Stickiness};
-use switchyard_contract::{Digest, Generation, PluginName, TenantId, Version};
+use switchyard_contract::{Generation, PluginName, TenantId, Version};
 use uuid::Uuid;
 
 /// What surrounds a command.
@@ -87,63 +88,6 @@ pub enum Command {
         effective: Generation,
         outcome: Outcome,
     },
-}
-
-#[derive(Debug, Clone)]
-pub struct Registration {
-    /// For a plugin that is not there yet.
-    pub new_id: Uuid,
-    /// For a plugin that is not there yet: random.
-    pub salt: u64,
-    pub name: PluginName,
-    pub version: Version,
-    pub kind: String,
-    pub description: String,
-    pub digest: Digest,
-    pub size_bytes: u64,
-    pub imports: Vec<String>,
-    pub manifest: serde_json::Value,
-    pub traceparent: Option<String>,
-}
-
-/// How a plugin stands on a tenant's path. Whether it is enabled stays as it is.
-#[derive(Debug, Clone)]
-pub struct BindingSetting {
-    /// `None` leaves the place as it is.
-    pub order: Option<i32>,
-    /// JSON text.
-    pub config: Arc<str>,
-    /// `None` leaves the pin as it is.
-    pub pin: Option<Version>,
-    pub stickiness: Stickiness,
-    pub failure_policy: FailurePolicy,
-    pub isolation: Isolation,
-    pub limits: FilterLimits,
-}
-
-/// A version with its share of the request keys, in parts per million.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Share {
-    pub version: Version,
-    pub weight_ppm: u32,
-}
-
-#[derive(Debug, Clone)]
-pub struct Deploy {
-    /// UUID version 7: deployments sort by the time they were made.
-    pub id: Uuid,
-    pub plugin: PluginName,
-    pub arms: Vec<Share>,
-    pub scope: Scope,
-}
-
-#[derive(Debug, Clone)]
-pub struct NewToken {
-    pub id: Uuid,
-    pub name: String,
-    pub secret_sha256: String,
-    pub role: Role,
-    pub expires_at_unix_ms: Option<UnixMs>,
 }
 
 /// What makes a command true.
