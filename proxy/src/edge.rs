@@ -63,6 +63,18 @@ pub struct Edge {
     accepting: Mutex<Option<oneshot::Receiver<()>>>,
 }
 
+/// The runtime of the control thread. Until it is there, an error may drop it on a thread that
+/// belongs to another runtime, where waiting for it would panic.
+struct Control(Option<tokio::runtime::Runtime>);
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 impl Edge {
     /// Binds, starts the threads and follows the feed. Requests are answered with 404 until the
     /// first snapshot is there, see `ready`. With a last good snapshot on disk that is at once,
@@ -84,7 +96,7 @@ impl Edge {
         };
         let control =
             tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(PREPARING_MAX).build();
-        let control = control.map_err(EdgeError::Thread)?;
+        let control = Control(Some(control.map_err(EdgeError::Thread)?));
         let bound = bind(&settings, &control)?;
         let metrics = Arc::new(Metrics::new(registry, settings.metrics_tenants_max)?);
         let (access_log, log_writer) =
@@ -118,7 +130,7 @@ impl Edge {
         bound: Vec<Bound>,
         log_writer: Option<Writer>,
         last_good: Option<switchyard_contract::snapshot::Snapshot>,
-        control: tokio::runtime::Runtime,
+        mut control: Control,
     ) -> Result<Self, EdgeError> {
         let (stop, stopping) = watch::channel(false);
         let (finish, finishing) = watch::channel(false);
@@ -143,6 +155,7 @@ impl Edge {
         let (their_workers, their_certificates) = (workers.clone(), certificates.clone());
         let their_shared = shared.clone();
         let thread = std::thread::Builder::new().name("edge-control".into()).spawn(move || {
+            let Some(control) = control.0.take() else { return };
             control.block_on(async move {
                 let mut listeners = tokio::task::JoinSet::new();
                 for bound in bound {
@@ -244,8 +257,8 @@ impl Drop for Edge {
     }
 }
 
-fn bind(settings: &EdgeSettings, control: &tokio::runtime::Runtime) -> Result<Vec<Bound>, EdgeError> {
-    let _entered = control.enter();
+fn bind(settings: &EdgeSettings, control: &Control) -> Result<Vec<Bound>, EdgeError> {
+    let _entered = control.0.as_ref().map(tokio::runtime::Runtime::enter);
     let wanted = settings.http.map(|address| (address, false)).into_iter();
     let wanted = wanted.chain(settings.https.map(|address| (address, true)));
     wanted

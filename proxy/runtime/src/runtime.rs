@@ -180,9 +180,14 @@ fn probe_id() -> Result<Arc<FilterId>, String> {
     Ok(Arc::new(FilterId { tenant, plugin, version }))
 }
 
-/// Code for another engine or another host contract must not be loaded.
+/// The types of the exports are checked once, before a module is stored; a host with another
+/// contract must check again.
+const CONTRACT: &str = include_str!("../../../filters-sdk/wit/filter.wit");
+
+/// Code for another engine or another contract must not be loaded.
 fn compatibility(engine: &Engine) -> String {
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    CONTRACT.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }

@@ -100,3 +100,12 @@ async fn the_access_log_has_every_request_when_the_node_has_stopped() {
     assert_eq!(line["upstream"], shop.address.to_string());
     assert_eq!(of("/")["status"], 404);
 }
+
+#[tokio::test]
+async fn a_node_that_cannot_bind_says_so() {
+    let first = node().start();
+    let taken = first.http();
+    let refused = node().settings(|settings| settings.http = Some(taken)).try_start();
+    let error = refused.err().expect("the port is taken").to_string();
+    assert!(error.contains(&taken.to_string()), "{error}");
+}

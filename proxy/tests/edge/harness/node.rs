@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use switchyard_contract::report::{Acknowledgement, SwapReceipt};
 use switchyard_contract::snapshot::TenantEntry;
-use switchyard_proxy::{Edge, EdgeSettings, ProxyTelemetry};
+use switchyard_proxy::{Edge, EdgeError, EdgeSettings, ProxyTelemetry};
 use switchyard_runtime::{Runtime, RuntimeSettings};
 use tempfile::TempDir;
 
@@ -66,11 +66,14 @@ impl NodeBuilder {
         self
     }
     pub fn start(self) -> Node {
+        self.try_start().unwrap()
+    }
+    pub fn try_start(self) -> Result<Node, EdgeError> {
         let registry = Registry::new();
         let telemetry = Arc::new(ProxyTelemetry::new(&registry).unwrap());
         let runtime = Runtime::start(self.runtime, telemetry).unwrap();
-        let edge = Edge::start(self.settings, runtime.clone(), self.control.clone(), &registry).unwrap();
-        Node { edge, control: self.control, registry, data: self.data, runtime }
+        let edge = Edge::start(self.settings, runtime.clone(), self.control.clone(), &registry)?;
+        Ok(Node { edge, control: self.control, registry, data: self.data, runtime })
     }
     pub async fn serving(self, tenants: Vec<TenantEntry>) -> Node {
         let node = self.start();
