@@ -102,7 +102,7 @@ fn main() {
         let changes = changes(&world, &tenant(at, 100));
         world = after(&world, &changes);
         assert!(check_changed(&world, &changes.list).is_empty());
-        rendering = rendering.next(&world);
+        rendering.update(&world);
     }
     println!("{TENANTS} tenants with {PLUGINS} plugins each, one by one: {:.1?}", began.elapsed());
     measure("a change of one tenant", &mut world, &mut rendering, |round| tenant(round, 200 + round as u32));
@@ -125,10 +125,10 @@ fn measure(what: &str, world: &mut World, rendering: &mut Rendering, command: im
         assert!(check_changed(&next, &changes.list).is_empty());
         checking.push(began.elapsed());
         let began = Instant::now();
-        let rendered = rendering.next(&next);
+        rendering.update(&next);
         rendering_took.push(began.elapsed());
-        black_box(Arc::clone(rendered.snapshot()));
-        (*world, *rendering) = (next, rendered);
+        black_box(Arc::clone(rendering.snapshot()));
+        *world = next;
     }
     report(&format!("{what}: decide and apply"), deciding);
     report(&format!("{what}: check"), checking);

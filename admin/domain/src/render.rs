@@ -1,23 +1,25 @@
 //! The world as a snapshot for the nodes. Entries that did not change are the same allocation as
 //! in the snapshot before, so that one change of 10,000 tenants costs one entry.
 
-use crate::plugin::Choice;
+use crate::plugin::{Choice, Plugin};
 use crate::tenant::{Bound, Tenant};
 use crate::world::World;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use switchyard_contract::snapshot::{Binding, Snapshot, TenantEntry};
 use switchyard_contract::split::Split;
-use switchyard_contract::{TenantId, Version};
+use switchyard_contract::{PluginName, Version};
 
 /// The snapshot last rendered, with what each of its entries was made from.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Rendering {
     snapshot: Arc<Snapshot>,
-    made_from: HashMap<TenantId, Made>,
+    /// By tenant id, like the entries of the snapshot.
+    made: Vec<Made>,
+    plugins: Arc<BTreeMap<PluginName, Arc<Plugin>>>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Made {
     tenant: Arc<Tenant>,
     /// Of the enabled bindings, in their order.
@@ -54,36 +56,44 @@ impl Rendering {
         &self.snapshot
     }
 
-    /// The snapshot of a newer world.
-    pub fn next(&self, world: &World) -> Self {
-        let mut tenants = Vec::with_capacity(world.tenants().len());
-        let mut made_from = HashMap::with_capacity(world.tenants().len());
+    /// Makes it the snapshot of a newer world.
+    pub fn update(&mut self, world: &World) {
+        let same_plugins = Arc::ptr_eq(&self.plugins, world.shared_plugins());
+        // Both are in the order of tenant ids: one walk finds what was made before.
+        let mut before = std::mem::take(&mut self.made).into_iter().peekable();
+        let mut made = Vec::with_capacity(world.tenants().len());
         for (id, tenant) in world.tenants() {
-            let made = made(world, tenant, self.made_from.get(id));
-            tenants.push(made.entry.clone());
-            made_from.insert(id.clone(), made);
+            while before.next_if(|before| before.tenant.id < *id).is_some() {}
+            made.push(match before.next_if(|before| before.tenant.id == *id) {
+                Some(before) if same_plugins && Arc::ptr_eq(&before.tenant, tenant) => before,
+                before => remade(world, tenant, before),
+            });
         }
-        Self { snapshot: Arc::new(Snapshot { generation: world.generation, tenants }), made_from }
+        let tenants = made.iter().map(|made| made.entry.clone()).collect();
+        self.snapshot = Arc::new(Snapshot { generation: world.generation, tenants });
+        self.plugins = world.shared_plugins().clone();
+        self.made = made;
     }
 }
 
-fn made(world: &World, tenant: &Arc<Tenant>, before: Option<&Made>) -> Made {
+fn remade(world: &World, tenant: &Arc<Tenant>, before: Option<Made>) -> Made {
     let choices: Vec<_> = served(world, tenant).collect();
-    let unchanged = |before: &&Made| {
+    let unchanged = |before: &Made| {
         Arc::ptr_eq(&before.tenant, tenant)
             && before.sources.len() == choices.len()
             && before.sources.iter().zip(&choices).all(|(source, (_, choice, _))| source.is(choice))
     };
-    if let Some(before) = before.filter(unchanged) {
-        return before.clone();
-    }
-    let entry = entry(tenant, &choices);
-    let entry = match before.filter(|before| *before.entry == entry) {
-        Some(before) => before.entry.clone(),
-        None => Arc::new(entry),
-    };
     let sources = choices.iter().map(|(_, choice, _)| Source::of(choice)).collect();
-    Made { tenant: tenant.clone(), sources, entry }
+    let tenant = tenant.clone();
+    match before {
+        Some(before) if unchanged(&before) => before,
+        Some(before) => {
+            let entry = entry(&tenant, &choices);
+            let entry = if *before.entry == entry { before.entry } else { Arc::new(entry) };
+            Made { tenant, sources, entry }
+        }
+        None => Made { entry: Arc::new(entry(&tenant, &choices)), tenant, sources },
+    }
 }
 
 /// The enabled bindings of a tenant with what decides their versions and the plugin's salt.

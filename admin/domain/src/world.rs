@@ -93,6 +93,10 @@ impl World {
     pub fn plugins(&self) -> &BTreeMap<PluginName, Arc<Plugin>> {
         &self.plugins
     }
+    /// The same allocation for as long as no plugin changes.
+    pub(crate) fn shared_plugins(&self) -> &Arc<BTreeMap<PluginName, Arc<Plugin>>> {
+        &self.plugins
+    }
     pub fn tenants(&self) -> &BTreeMap<TenantId, Arc<Tenant>> {
         &self.tenants
     }

@@ -43,8 +43,11 @@ pub async fn register(
     // Before 100 MB are read and compiled for somebody who may not register them.
     actor.may_register()?;
     let (artifact, claims) = receive(&app, form).await?;
-    let bytes = Arc::new(artifact.read().await?);
-    let accepted = intake::examine(app.runtime(), artifact.digest(), bytes, &claims).await?;
+    let accepted = {
+        let _turn = app.examination().await?;
+        let bytes = Arc::new(artifact.read().await?);
+        intake::examine(app.runtime(), artifact.digest(), bytes, &claims).await?
+    };
     let fingerprint = artifact.digest().to_string();
     let registration = registration(&conditions, &accepted, artifact.as_ref());
     let warnings = accepted.warnings;

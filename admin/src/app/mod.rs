@@ -17,7 +17,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use switchyard_domain::check::Finding;
 use switchyard_domain::{Environment, Refusal, UnixMs, World};
 use switchyard_runtime::Runtime;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use write::Writer;
+
+/// Uploads examined at the same time.
+const EXAMINATIONS_MAX: usize = 2;
 
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +60,8 @@ struct Parts {
     metrics: Metrics,
     /// What readers see: the newest committed world.
     world: RwLock<Arc<World>>,
+    /// Uploads are read into memory and compiled: few at once.
+    examinations: Semaphore,
     /// One writer at a time decides and commits.
     writer: tokio::sync::Mutex<Writer>,
 }
@@ -77,7 +83,9 @@ impl App {
         let world = Arc::new(write::load(store.as_ref()).await?);
         let writer = tokio::sync::Mutex::new(Writer::default());
         let world = RwLock::new(world);
-        let app = Self(Arc::new(Parts { store, artifacts, feed, runtime, environment, metrics, world, writer }));
+        let examinations = Semaphore::new(EXAMINATIONS_MAX);
+        let parts = Parts { store, artifacts, feed, runtime, environment, metrics, world, examinations, writer };
+        let app = Self(Arc::new(parts));
         app.publish_loaded().await;
         Ok(app)
     }
@@ -97,6 +105,10 @@ impl App {
     }
     pub fn runtime(&self) -> &Runtime {
         &self.0.runtime
+    }
+    /// Held while an upload is examined; waits for its turn.
+    pub async fn examination(&self) -> Result<SemaphorePermit<'_>, AppError> {
+        self.0.examinations.acquire().await.map_err(|_| AppError::Stopping)
     }
     pub fn environment(&self) -> Environment {
         self.0.environment

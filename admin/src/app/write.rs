@@ -102,7 +102,7 @@ impl App {
     /// Makes a committed world the one that readers and nodes see.
     fn show(&self, writer: &mut Writer, world: Arc<World>) {
         *self.0.world.write().unwrap_or_else(PoisonError::into_inner) = world.clone();
-        writer.rendering = writer.rendering.next(&world);
+        writer.rendering.update(&world);
         self.0.feed.publish(writer.rendering.snapshot().clone());
         self.0.metrics.published(world.generation);
     }

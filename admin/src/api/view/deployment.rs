@@ -17,6 +17,9 @@ pub struct DeploymentView {
     id: Uuid,
     generation: u64,
     plugin: PluginName,
+    /// Absent once the plugin is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plugin_id: Option<Uuid>,
     environment: Environment,
     /// `Direct` for one version, `Split` for shares.
     strategy: &'static str,
@@ -85,6 +88,7 @@ impl DeploymentView {
             id: deployment.id,
             generation: deployment.generation.0,
             plugin: deployment.plugin.clone(),
+            plugin_id: world.plugin(&deployment.plugin).map(|plugin| plugin.id),
             environment: app.environment(),
             strategy: if deployment.arms.len() == 1 { "Direct" } else { "Split" },
             versions: arm_views(&deployment.arms),
