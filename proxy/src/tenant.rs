@@ -7,12 +7,13 @@
 use crate::metrics::TenantMetrics;
 use crate::node::prepare::Arm;
 use crate::upstream::Upstream;
-use crate::version::{Seed, decide};
+use crate::version::decide;
 use http::HeaderMap;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use switchyard_contract::seed::Seed;
 use switchyard_contract::snapshot::TenantEntry;
 use switchyard_contract::{Generation, TenantId};
 

@@ -31,8 +31,8 @@ impl Seed {
 mod tests {
     use super::*;
 
-    /// Computed with another implementation (Python's xxhash); the data plane holds itself to the
-    /// same numbers.
+    /// Computed with another implementation (Python's xxhash), so that an update of ours cannot move
+    /// every client to another version unnoticed.
     #[test]
     fn hashes_are_the_published_ones() {
         let seed = Seed::new(&"shop".parse().expect("an id"), 42);
