@@ -122,7 +122,8 @@ fn errors_say_whose_fault_it_is() {
 #[test]
 fn hooks_nobody_wrote_pass_everything() {
     assert!(matches!(Exports::on_response_chunk(9, vec![1], true), Ok(types::ChunkDecision::Keep)));
-    assert!(matches!(Exports::on_response_whole(9, vec![1]), Ok(types::Whole { body: None, .. })));
+    let whole = Exports::on_response_whole(9, vec![1]);
+    assert!(matches!(whole, Ok(types::WholeDecision::Pass(types::Whole { body: None, .. }))));
     Exports::on_trailers(9, vec![]);
 }
 
