@@ -136,7 +136,8 @@ impl Admin {
         let url = format!("http://{}/echo", product.edge);
         let began = Instant::now();
         while began.elapsed() < START_PATIENCE {
-            let answer = self.runtime.block_on(self.client.get(&url).header("host", host).send());
+            // Inside the runtime from the start: the client sets its timer when it is asked to send.
+            let answer = self.runtime.block_on(async { self.client.get(&url).header("host", host).send().await });
             if answer.is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
             }
